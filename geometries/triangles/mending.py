@@ -71,7 +71,7 @@ def mended(
     """
     closed_points, closed, (found, done) = _closed(points, triangles)
     oriented = _oriented(closed)
-    pieces = pieces_of(closed_points, oriented)
+    pieces = pieces_of(closed_points, oriented) if len(closed) else []
     if not pieces:
         raise ValueError("encloses no volume; give a closed surface")
     parts = parts_of(closed_points, pieces)

@@ -15,6 +15,7 @@ import tomli_w
 from spinepnp.commands.surface_inputs import PSD_AREA, Item, SurfaceRequest, items_of, read_item
 from spinepnp.errors import CaseError, SolveError, SpineError
 from spinepnp.geometries import ImportedSurface
+from spinepnp.geometries.triangles.patch_file import write_patches
 from spinepnp.geometries.triangles.spine import Given, ReadySpine, ready_spine
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.run.place import MARK, check_place
@@ -170,12 +171,7 @@ def _write_spine(spine: ReadySpine, folder: Path) -> None:
     import meshio
 
     surface = spine.surface
-    mesh = meshio.Mesh(
-        surface.points, [("triangle", surface.triangles)],
-        cell_data={"gmsh:physical": [surface.values + 1], "gmsh:geometrical": [surface.values + 1]},
-        field_data={name: np.array([i + 1, 2]) for i, name in enumerate(surface.names)},
-    )  # fmt: skip
-    meshio.gmsh.write(folder / "surface.msh", mesh, fmt_version="2.2", binary=False, float_fmt=".16e")
+    write_patches(surface, folder / "surface.msh")
     plain = meshio.Mesh(surface.points, [("triangle", surface.triangles.astype(np.int32))])
     meshio.ply.write(folder / "surface.ply", plain)
     ions = [("Na", 1), ("Cl", -1)]

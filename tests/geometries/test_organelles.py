@@ -38,7 +38,8 @@ def shape(path, patches=PATCHES, **keys):
 def test_a_spine_with_an_apparatus_and_a_ball_within_has_their_volume_less_and_the_conductance_of_its_meridian(
     tmp_path_factory, comm, turned
 ):
-    path = tmp_path_factory.mktemp("holes") / "spine.stl"
+    folder = comm.bcast(tmp_path_factory.mktemp("holes"))
+    path = folder / f"spine_{comm.rank}.stl"
     body = shape(write(path, *pieces(PROFILE, *HOLES, turned=turned)))
     body.check()
     assert set(body.boundaries) == {"base", "psd", "wall", "inner_1", "inner_2"}

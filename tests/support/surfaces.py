@@ -1,5 +1,8 @@
 """Surfaces of some hundred triangles: bodies of revolution, and files of them."""
 
+import subprocess
+import sys
+
 import numpy as np
 
 
@@ -132,3 +135,64 @@ def meridian_conductance(profile, holes, cap, size=0.008):
     load /= load.sum()
     free = x[:, 1] > outer[0, 1] + 1e-9
     return float(load[free] @ spsolve(matrix[free][:, free], load[free]))
+
+
+#: Program that writes HDF5 files: h5py cannot stand beside DOLFINx in one process.
+_HDF5 = """
+import sys, h5py, numpy as np
+data, folder = np.load(sys.argv[1]), sys.argv[2] + "/"
+points, triangles, dendrite = data["points"], data["triangles"], data["dendrite"]
+columns = {"afferent_surface_" + c: data["places"][:, i] for i, c in enumerate("xyz")}
+columns |= {"spine_rotation_" + c: data["rotations"][:, i] for i, c in enumerate("xyzw")}
+names = [n.encode() for n in columns]
+number = np.arange(2)
+def meshes(file):
+    group = file.create_group("spines/meshes/cell")
+    group["vertices"], group["triangles"] = np.vstack([points, points]), np.vstack([triangles, triangles])
+    group["offsets"] = np.array([[0, 0], [len(points), len(triangles)], [2 * len(points), 2 * len(triangles)]])
+def neurite(file):
+    group = file.create_group("morphology/cell")
+    group["points"], group["structure"] = np.column_stack([dendrite, 0 * dendrite[:, 0]]), np.array([[0, 3, -1]])
+with h5py.File(folder + "table.h5", "w") as file:
+    meshes(file)
+    neurite(file)
+    for name, values in columns.items():
+        file["edges/cell/" + name] = values
+    file["edges/cell/spine_id"], file["edges/cell/spine_morphology"] = number, np.array([b"cell", b"cell"])
+for name, has_neurite in (("pandas.h5", True), ("origin.h5", False)):
+    with h5py.File(folder + name, "w") as file:
+        meshes(file)
+        if has_neurite:
+            neurite(file)
+        frame = file.create_group("edges/cell")
+        frame["axis0"], frame["axis1"] = np.array([*names, b"spine_id"]), number
+        frame["block0_items"], frame["block0_values"] = np.array(names), np.column_stack(list(columns.values()))
+        frame["block1_items"], frame["block1_values"] = np.array([b"spine_id"]), number[:, None]
+        frame.attrs["nblocks"] = 2
+with h5py.File(folder + "skeleton.h5", "w") as file:
+    meshes(file)
+    group = file.create_group("spines/skeletons/cell")
+    top = points[points[:, 2].argmax()]
+    group["points"] = np.array([[*top, 0.1], [*points[0], 0.1], [-9, -9, -9, 0], [-9, -9, -9, 0]])
+    group["structure"] = np.array([[0, 2, -1], [2, 2, -1]])
+with h5py.File(folder + "other.h5", "w") as file:
+    file["data"] = np.arange(3)
+"""
+
+
+def write_morph_spines(folder, points, triangles, dendrite, places, rotations):
+    """Two equal spines in files of morph-spines: table.h5, pandas.h5, origin.h5, skeleton.h5; and other.h5.
+
+    Args:
+        folder: directory of the files.
+        points: coordinates of a spine in its own frame.
+        triangles: its triangles.
+        dendrite: points along the dendrite, in the frame of the neuron, shape (n, 3).
+        places: origin of each spine there, shape (2, 3).
+        rotations: quaternion (x, y, z, w) from each spine's frame to the neuron's, shape (2, 4).
+    """
+    np.savez(
+        folder / "spines.npz", points=points, triangles=triangles, dendrite=dendrite, places=places, rotations=rotations
+    )
+    command = [sys.executable, "-c", _HDF5, str(folder / "spines.npz"), str(folder)]
+    subprocess.run(command, check=True, timeout=60)
