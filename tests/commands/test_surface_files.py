@@ -17,7 +17,6 @@ from spinepnp.commands.surface_inputs import SurfaceRequest, items_of
 from spinepnp.errors import CaseError
 from spinepnp.geometries.triangles.patch_file import write_patches
 from spinepnp.geometries.triangulation import Triangulation
-from spinepnp.run.steady import run_case
 from spinepnp.runtime.stack import MPI
 from support import ROOT
 from support.commands import call, refused
@@ -154,14 +153,6 @@ def test_files_of_a_directory_with_bad_ones_among_them(tmp_path, capfd):
     assert row["shell_volumes_um3"] == pytest.approx([volume_of(hole) for hole in HOLES[::-1]])
     rim = PROFILE[-1, 1] - row["psd_radius_um"] ** 2 / 0.4
     assert row["G_low_per_um"] < meridian_conductance(cut, HOLES, rim) < row["G_high_per_um"]
-    case = tmp_path / "out" / "a_stl" / "case.toml"
-    with case.open("a") as file:
-        file.write('[boundaries.inner_1]\npotential = "0 mV"\nconcentrations = "bulk"\n')
-    run_case(case, MPI.COMM_SELF, tmp_path / "run", overrides=("mesh.element_degree=1",))
-    found = json.loads((tmp_path / "run" / "summary.json").read_text())
-    assert found["boundaries"]["inner_1"]["current_pA"]["total"] < -9.0, "the ball in the head takes most of the current"
-    assert found["boundaries"]["inner_1"]["area_um2"] == pytest.approx(row["inner_1_area_um2"])
-    assert found["ion_balance_relative"] < 1e-6
 
 
 BATCH = """

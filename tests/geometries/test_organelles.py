@@ -9,7 +9,11 @@ from spinepnp.geometries.triangles.mending import mended
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.meshes.measures import area, volume
 from spinepnp.runtime.stack import MPI
+from spinepnp.solvers import Boundary
 from spinepnp.solvers.fem.conductance import conductance_bounds
+from spinepnp.solvers.steady import solve_steady
+from spinepnp.validation.laws.obstacle import ObstacleLaw
+from support.cases import GROUND
 from support.commands import refusal
 from support.surfaces import ball, meridian_conductance, revolved, rod, spine_profile, together, volume_of, write
 
@@ -54,6 +58,31 @@ def test_a_spine_with_an_apparatus_and_a_ball_within_has_their_volume_less_and_t
     assert found.low < exact < found.high
     assert found.value == pytest.approx(exact, rel=5e-3)
     assert found.value > 1.05 * meridian_conductance(PROFILE, [], rim), "filling the holes would be seen"
+
+
+def test_a_ball_in_a_cylinder_adds_the_resistance_of_the_law(tmp_path):
+    """Multipoles of a sphere with its images in the wall: a ball of 60 nm in a neck of 100 nm."""
+    ends = [{"name": n, "plane": {"point": ["0 um", "0 um", z], "normal": [0, 0, 1]}} for n, z in
+            (("base", "0 um"), ("top", "0.6 um"))]  # fmt: skip
+    neck = shape(write(tmp_path / "neck.ply", *pieces(rod(0.0, 0.6, 0.1, 0.04), ball(0.3, 0.06), turned=(1,))), ends)
+    found = conductance_bounds(generate(neck, MeshOptions(order=1), MPI.COMM_SELF), "top", ("base",))
+    exact = ObstacleLaw(100e-9, 60e-9).G(0.6e-6) * 1e-6
+    assert exact > 1.02 * 0.6 / (np.pi * 0.1**2)
+    assert found.low < exact < found.high
+    assert found.value == pytest.approx(exact, rel=5e-3)
+
+
+def test_an_organelle_takes_boundary_conditions(tmp_path):
+    body = shape(write(tmp_path / "spine.stl", *pieces(PROFILE, HOLES[1], turned=(1,))))
+    mesh = generate(body, MeshOptions(order=1), MPI.COMM_SELF)
+    ions = [{"name": n, "valence": z, "diffusivity": "200 um^2/s", "concentration": "167 mM"} for n, z in
+            (("Na", 1), ("Cl", -1))]  # fmt: skip
+    given = {"base": GROUND, "psd": Boundary(current={"species": "Na", "value": "10 pA"})}
+    free = solve_steady(mesh, {"species": ions}, given)
+    assert abs(free.boundary["inner_1"].current["Na"]) < 1e-18, "reflecting by default"
+    held = solve_steady(mesh, {"species": ions}, given | {"inner_1": GROUND})
+    assert held.boundary["inner_1"].current["Na"] < -9e-12, "the ball in the head takes most of the current"
+    assert held.ion_balance < 1e-8
 
 
 def test_a_hole_through_the_base_is_cut_with_it(tmp_path):

@@ -53,14 +53,6 @@ def test_pieces_inside_are_shells_in_either_orientation_and_pieces_outside_are_l
         assert found.surface.volume() == pytest.approx(SPINE.volume())
 
 
-def test_overlapping_pieces_are_united():
-    a, b, radius = (0.0, 0.0, 0.0), (0.25, 0.0, 0.0), 0.2
-    found = mended(*together(sphere(a, radius), sphere(b, radius)))
-    assert problem_of(found.surface) is None
-    lens = np.pi * (2 * radius - 0.25) ** 2 * (0.25**2 + 4 * 0.25 * radius) / (12 * 0.25)
-    assert found.surface.volume() == pytest.approx(2 * 4 / 3 * np.pi * radius**3 - lens, rel=0.03)
-
-
 def test_triangles_without_area_holes_and_windings_are_mended():
     half = np.where(SPINE.corners.mean(axis=1)[:, [2]] > 0.5, SPINE.triangles, SPINE.triangles[:, ::-1])
     flat = np.vstack([SPINE.triangles, [[0, 0, 1]]])

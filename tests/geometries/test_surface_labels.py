@@ -112,13 +112,11 @@ TURN = Rotation.from_rotvec([1.0, 0.3, -0.8])
 def spines(tmp_path_factory):
     """Two spines on a dendrite that the head of the second one touches, and other files of HDF5."""
     folder = tmp_path_factory.mktemp("morph")
-    along = np.linspace(-3.0, 3.0, 13)[:, None] * [1.0, 0.0, 0.0]
-    dendrite = TURN.apply(along + [0.0, 0.0, -0.2]) + [10.0, 20.0, 30.0]
-    turned = Rotation.from_rotvec([np.pi, 0.0, 0.0])
-    places = [[10.0, 20.0, 30.0], TURN.apply([1.5, 0.0, 0.8]) + [10.0, 20.0, 30.0]]
-    write_morph_spines(
-        folder, POINTS, TRIANGLES, dendrite, np.array(places), np.array([TURN.as_quat(), (TURN * turned).as_quat()])
-    )
+    origin, x = np.array([10.0, 20.0, 30.0]), np.linspace(-3.0, 3.0, 13)
+    dendrite = TURN.apply(np.column_stack([x, 0.0 * x, 0.0 * x - 0.2])) + origin
+    places = TURN.apply([[0.0, 0.0, 0.0], [1.5, 0.0, 0.8]]) + origin
+    turns = np.array([TURN.as_quat(), (TURN * Rotation.from_rotvec([np.pi, 0.0, 0.0])).as_quat()])
+    write_morph_spines(folder, POINTS, TRIANGLES, dendrite, places, turns)
     return folder
 
 
