@@ -59,6 +59,10 @@ class Given:
     refuse_stray: str | None = None
 
 
+class RemeshingError(ValueError):
+    """A surface for which no size gives a sound one; made anew on another grid it may have other creases."""
+
+
 #: Nothing is given.
 NOTHING = Given()
 
@@ -71,7 +75,7 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
         size: edge length in the thickest parts, in the surface's unit.
 
     Raises:
-        ValueError: no size gives a sound surface; says why.
+        RemeshingError: no size gives a sound surface; says why.
     """
     problem = None
     for factor in ATTEMPTS:
@@ -79,18 +83,25 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
         problem = problem_of(found)
         if problem is None:
             return found
-    raise ValueError(f"cannot be remeshed: the result {problem}")
+    raise RemeshingError(f"cannot be remeshed: the result {problem}")
 
 
-def remeshed_whole(repaired: Mended) -> tuple[Mended, Triangulation]:
-    """The mended surface, on another grid where it must be, and its remeshed form with its holes."""
-    for share in (None, *OTHER_GRIDS):
+def remeshed_whole(
+    repaired: Mended, grids: tuple[float | None, ...] = (None, *OTHER_GRIDS)
+) -> tuple[Mended, Triangulation]:
+    """The mended surface, on another grid where it must be, and its remeshed form with its holes.
+
+    Args:
+        repaired: result of `mended`.
+        grids: spacings of the grids that are tried, as shares of volume by area; ``None`` for the surface as it is.
+    """
+    for share in grids:
         try:
             candidate = repaired if share is None else made_anew(repaired, share)
             surface = joined(candidate.surface, list(candidate.shells))
             return candidate, soundly_remeshed(surface, bulk_size(surface))
         except ValueError:
-            if share == OTHER_GRIDS[-1]:
+            if share == grids[-1]:
                 raise
     raise AssertionError("the loop ends by a return or an error")
 
@@ -107,7 +118,19 @@ def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, give
     Raises:
         ValueError: a step fails; says which and why.
     """
-    repaired, whole = remeshed_whole(mended(points, triangles, given.values, given.names, given.refuse_stray))
+    repaired, grids = mended(points, triangles, given.values, given.names, given.refuse_stray), (None, *OTHER_GRIDS)
+    for tried in range(len(grids)):
+        candidate, whole = remeshed_whole(repaired, grids[tried:])
+        try:
+            return _finished(candidate, whole, psd_area, given)
+        except RemeshingError:
+            if tried == len(grids) - 1:
+                raise
+    raise AssertionError("the loop ends by a return or an error")
+
+
+def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Given) -> ReadySpine:
+    """A remeshed surface, cut, marked, and remeshed again where that has left small triangles."""
     outer = separated(whole)[0]
     root = given.root if given.point is None else given.point
     if "base" in given.names:
