@@ -14,6 +14,7 @@ import numpy as np
 
 from spinepnp.errors import reason_of
 from spinepnp.geometries.linear_mesh import TETRAHEDRON_EDGES, renumbered
+from spinepnp.geometries.ply_reader import has_labelled_faces, read_labelled_ply
 from spinepnp.geometries.surface_files import check_whole
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation
 
@@ -39,6 +40,16 @@ def read_triangulation(path: str) -> Triangulation:
     Raises:
         ValueError: the file cannot be read, or holds no triangles; says why.
     """
+    status = status_of(path)
+    return _read_cached(path, status.st_mtime_ns, status.st_size)
+
+
+def status_of(path: str) -> os.stat_result:
+    """Status of a file of which there is one: no directory, pipe or device.
+
+    Raises:
+        ValueError: there is no such file; says why.
+    """
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
@@ -46,17 +57,25 @@ def read_triangulation(path: str) -> Triangulation:
         raise ValueError(f"cannot be read ({why}); give the path of a closed surface") from None
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("is no file; give the path of a closed surface")
-    return _read_cached(path, status.st_mtime_ns, status.st_size)
+    return status
 
 
 @functools.lru_cache(maxsize=4)
 def _read_cached(path: str, _changed: int, _size: int) -> Triangulation:
+    return triangulation_of(read_mesh(path))
+
+
+def read_mesh(path: str) -> Any:
+    """The mesh of meshio of a file in STL, OBJ, PLY, or msh, as it is in the file.
+
+    Raises:
+        ValueError: the file cannot be read; says why.
+    """
     suffix = Path(path).suffix.lower()
     import meshio.gmsh
-    import meshio.ply
     import meshio.stl
 
-    readers = {".stl": meshio.stl.read, ".obj": _read_obj, ".ply": meshio.ply.read, ".msh": meshio.gmsh.read}
+    readers = {".stl": meshio.stl.read, ".obj": _read_obj, ".ply": _read_ply, ".msh": meshio.gmsh.read}
     if suffix not in readers:
         raise ValueError("must end in .stl, .obj, .ply or .msh; export the surface in one of these formats")
     try:
@@ -65,14 +84,21 @@ def _read_cached(path: str, _changed: int, _size: int) -> Triangulation:
         raise ValueError(f"cannot be read ({reason_of(error)}); give the path of a closed surface") from None
     try:
         with warnings.catch_warnings(action="ignore"):  # of meshio, on damaged headers
-            mesh = readers[suffix](path)
+            return readers[suffix](path)
     except UnreadableError:
         raise
     except Exception as error:  # meshio's readers raise anything on a damaged file
         if "gmsh:physical" in str(error):
             raise ValueError("has elements in no physical group; save it from Gmsh without Mesh.SaveAll") from None
         raise ValueError(f"is cut off or damaged, no whole {suffix[1:].upper()}; export the surface again") from None
-    return _triangulation(mesh)
+
+
+def _read_ply(path: str) -> Any:
+    """Vertices and faces of a PLY file, with the labels of its faces."""
+    import meshio.ply
+
+    data = Path(path).read_bytes()
+    return read_labelled_ply(data) if has_labelled_faces(data) else meshio.ply.read(path)
 
 
 class UnreadableError(ValueError):
@@ -117,8 +143,12 @@ def _blocks(mesh: Any, kinds: tuple[str, ...]) -> tuple[str, np.ndarray, np.ndar
     return None
 
 
-def _triangulation(mesh: Any) -> Triangulation:
-    """The triangulation of a meshio mesh."""
+def triangulation_of(mesh: Any) -> Triangulation:
+    """The triangulation of a meshio mesh, with its physical names and cells.
+
+    Raises:
+        ValueError: there are no triangles, or what is no number; says what to do.
+    """
     points = np.asarray(mesh.points, dtype=float)
     kinds = {block.type for block in mesh.cells if len(block.data)}
     other = kinds - {"vertex", "line", "line3", "triangle", "triangle6", "tetra", "tetra10"}
@@ -143,7 +173,7 @@ def _triangulation(mesh: Any) -> Triangulation:
     names = tuple(sorted(set(named.values()) - {UNNAMED}))
     index = {tag: names.index(name) if name in names else len(names) for tag, name in named.items()}
     values = np.array([index.get(int(tag), len(names)) for tag in tags])
-    points, nodes = _merged(points, nodes[:, :3])
+    points, nodes = merged(points, nodes[:, :3])
     whole = (nodes[:, 0] != nodes[:, 1]) & (nodes[:, 1] != nodes[:, 2]) & (nodes[:, 2] != nodes[:, 0])
     return Triangulation(points, nodes[whole], values[whole], (*names, UNNAMED))
 
@@ -156,7 +186,7 @@ def _reordered(kind: str, nodes: np.ndarray) -> np.ndarray:
     return nodes[:, [*range(corners), *(corners + MESHIO_EDGES[kind].index(edge) for edge in BASIX_EDGES[kind])]]
 
 
-def _merged(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def merged(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points without repetitions, and triangles numbered in them: some formats repeat points for every triangle."""
     unique, index = np.unique(points[triangles.ravel()], axis=0, return_inverse=True)
     return unique, index.reshape(triangles.shape)

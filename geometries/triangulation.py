@@ -109,8 +109,8 @@ def problem_of(surface: Triangulation) -> str | None:
         return f"has {int((count > 2).sum())} edges of more than two triangles, one at {place}; repair it"
     owner = np.tile(np.arange(len(triangles)), 3)[np.argsort(index.ravel(), kind="stable")].reshape(-1, 2)
     graph = coo_array((np.ones(len(owner)), (owner[:, 0], owner[:, 1])), shape=(len(triangles),) * 2)
-    pieces, _ = connected_components(graph, directed=False)
-    if pieces > 1:
+    pieces, piece = connected_components(graph, directed=False)
+    if pieces > 1 and not _is_body_with_holes(surface, piece):
         return f"has {pieces} separate pieces; keep one"
     if surface.cells is None:
         forward = (directed[:, 0] < directed[:, 1]).astype(int)
@@ -126,6 +126,32 @@ def problem_of(surface: Triangulation) -> str | None:
         if crossing is not None:
             return f"intersects itself at {_coordinates(crossing)}; repair it"
     return None
+
+
+def _is_body_with_holes(surface: Triangulation, piece: np.ndarray) -> bool:
+    """Whether the pieces are the surface of one body: an outer one, and others whose normals point into a hole each.
+
+    Args:
+        surface: the surface.
+        piece: number of the piece of each triangle, shape (triangles,).
+    """
+    if surface.cells is not None:
+        return _connected(surface.cells)
+    x = surface.corners - surface.points.mean(axis=0)
+    volumes = np.bincount(piece, np.einsum("ti,ti->t", x[:, 0], np.cross(x[:, 1], x[:, 2])))
+    return bool((volumes > 0.0).sum() == 1 and volumes.sum() > 0.0)
+
+
+def _connected(cells: np.ndarray) -> bool:
+    """Whether tetrahedra hang together by their facets."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    facets = np.sort(np.concatenate([np.delete(cells[:, :4], i, axis=1) for i in range(4)]), axis=1)
+    _, index = np.unique(facets, axis=0, return_inverse=True)
+    owner = np.tile(np.arange(len(cells)), 4)
+    membership = coo_array((np.ones(len(owner)), (owner, index.ravel()))).tocsr()
+    return int(connected_components(membership @ membership.T, directed=False)[0]) == 1
 
 
 def _coordinates(x: np.ndarray) -> str:

@@ -144,28 +144,49 @@ def mesh(
 
 @app.command()
 def surface(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="STL, OBJ, PLY, OFF, VTK, VTU, MSH, morph-spines HDF5.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="STL, OBJ, PLY, OFF, VTK, VTU, MSH, morph-spines HDF5; with --all directories of these, too.",
+        ),
+    ],
     unit: Annotated[str | None, typer.Option(help="Unit of the coordinates: nm or um; guessed by default.")] = None,
     spine: Annotated[int | None, typer.Option(min=0, help="Number of the spine in a morph-spines file.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="All spines of the file, with one table.")] = False,
-    psd_area: Annotated[float, typer.Option(min=1e-6, help="Area of the synapse, um^2.")] = 0.05,
+    all_: Annotated[bool, typer.Option("--all", help="All spines of all files, with one table.")] = False,
+    psd_area: Annotated[
+        float | None,
+        typer.Option(min=1e-6, help="Area of the synapse at the pole, um^2; else the file's label psd, or 0.05."),
+    ] = None,
+    psd_label: Annotated[
+        str | None, typer.Option(help="Label of the synapse in the file: a physical name or array, or ARRAY=VALUE.")
+    ] = None,
+    base_point: Annotated[
+        tuple[float, float, float] | None, typer.Option(help="Point of the plane that cuts the base, um.")
+    ] = None,
+    base_normal: Annotated[
+        tuple[float, float, float] | None, typer.Option(help="Normal of that plane; the axis of the spine by default.")
+    ] = None,
+    drop_stray: Annotated[bool, typer.Option("--drop-stray", help="Leave out pieces apart from the largest.")] = False,
     output: Annotated[Path | None, typer.Option(help="Result directory; runs/STEM by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace results in the directory.")] = False,
 ) -> int:
-    """Mend the surface of a spine, cut its base flat, mark its synapse, and bound its conductance from both sides."""
+    """Mend surfaces of spines, cut their bases flat, mark their synapses, and bound their conductance on both sides."""
     from spinepnp.errors import CaseError
 
     if unit not in (None, "nm", "um"):
         raise CaseError("--unit", "must be nm or um", unit)
-    if all_ and spine is not None:
-        raise CaseError("--spine", "excludes --all; give one of them", spine)
-    from spinepnp.commands.surface import SurfaceRequest
     from spinepnp.commands.surface import surface as work
+    from spinepnp.commands.surface_inputs import SurfaceRequest
     from spinepnp.run.place import default_output
     from spinepnp.runtime.stack import MPI
 
-    place = output if output is not None else default_output(file)
-    return work(SurfaceRequest(file, unit, spine, all_, psd_area, place, force), MPI.COMM_WORLD)
+    place = output if output is not None else default_output(files[0] if len(files) == 1 else Path("surfaces"))
+    request = SurfaceRequest(
+        files=tuple(files), output=place, unit=unit, spine=spine, every=all_, psd_area=psd_area, psd_label=psd_label,
+        base_point=base_point, base_normal=base_normal, drop_stray=drop_stray, force=force,
+    )  # fmt: skip
+    return work(request, MPI.COMM_WORLD)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,6 +18,8 @@ from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.geometries.triangles.anatomy import find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
+from spinepnp.geometries.triangles.pieces import edge_parts, joined, labelled, separated
+from spinepnp.geometries.triangles.spine_files import CHECKED, MORPH_SPINES, read_merged
 from spinepnp.geometries.triangles.tetrahedra import fill
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
@@ -25,7 +28,7 @@ from spinepnp.units import LENGTH, Area, Coordinate, Length, Number, Table, form
 
 #: Keys of which one says where a patch lies, with examples.
 PLACES = {
-    "plane": "plane = { point, normal }", "disc": "disc = { centre, radius }", "cut": 'cut = "auto"',
+    "plane": "plane = { point, normal }", "disc": "disc = { centre, radius }", "label": 'label = "..."', "cut": 'cut = "auto"',
     "pick": 'pick = "pole"',
 }  # fmt: skip
 
@@ -85,6 +88,8 @@ class Patch(Table):
         name: name of the boundary.
         plane: picks triangles in a plane.
         disc: picks triangles near a point.
+        label: picks triangles of a group of the file: a physical name, an array of its cells that is not zero there, or
+            ARRAY=VALUE.
         cut: cuts the base off: the flat face is the patch; "auto" finds the place, normal to the axis of the spine.
         pick: "pole": a disc around the place of the head that is farthest from the base.
         area: area of that disc, m^2.
@@ -93,13 +98,14 @@ class Patch(Table):
     name: str
     plane: Plane | None = None
     disc: Disc | None = None
+    label: str | None = None
     cut: Plane | Literal["auto"] | None = None
     pick: Literal["pole"] | None = None
     area: Area | None = None
 
 
 class ImportedSurface(Geometry):
-    r"""The inside of a closed triangulated surface (STL, OBJ, PLY), or of a Gmsh mesh (msh) with physical names.
+    r"""The inside of a closed triangulated surface (STL, OBJ, PLY, OFF, VTK), or of a Gmsh mesh (msh) with names.
 
     ::
 
@@ -111,7 +117,9 @@ class ImportedSurface(Geometry):
              |__|             base    a patch, picked by a plane or by a disc around a point
 
     The triangles stay as they are, unless they are many: the cells are straight, and a patch follows the edges of the
-    triangles.
+    triangles. Closed pieces within the largest one (a spine apparatus, a mitochondrion), in either orientation, are
+    holes of the body: boundaries `inner_1`, `inner_2`, ... by falling volume, reflecting unless the case lists them.
+    Pieces that overlap are united.
 
     Examples:
         >>> from pathlib import Path
@@ -126,12 +134,14 @@ class ImportedSurface(Geometry):
         0.1667
 
     Attributes:
-        file: path of the surface (.stl, .obj, .ply, .msh), relative to the case file or to the current directory.
+        file: path of the surface (.stl, .obj, .ply, .off, .vtk, .vtu, .vtp, .msh), relative to the case file or to the
+            current directory.
         unit: unit of its coordinates, "nm" or "um".
         patches: named parts, beside those that a msh file names itself.
         triangles: "keep" meshes the triangles of the file as they are; "remesh" replaces them by others of about
             `mesh.size` in thick parts and smaller ones in thin parts and at the rims of patches, with volume and areas
             kept to 1 %; "auto" remeshes surfaces of more than 12 000 triangles.
+        stray: "drop" leaves out closed pieces apart from the largest one, which are refused otherwise.
     """
 
     dimensions: ClassVar[tuple[str, ...]] = ("3d",)
@@ -144,6 +154,7 @@ class ImportedSurface(Geometry):
     unit: str
     patches: tuple[Patch, ...] = ()
     triangles: Literal["auto", "keep", "remesh"] = "auto"
+    stray: Literal["drop"] | None = None
 
     @property
     def _scale(self) -> float:
@@ -155,15 +166,30 @@ class ImportedSurface(Geometry):
 
     def _read(self) -> Triangulation:
         """The triangles of the file; a `CaseError` where it cannot be read."""
+        suffix = Path(self.file).suffix.lower()
+        if suffix in MORPH_SPINES:
+            what = "holds many spines; make a surface of one by the verb: surface FILE --spine NUMBER"
+            raise CaseError("geometry.file", what, self.file)
         try:
-            return read_triangulation(self.file)
+            return read_triangulation(self.file) if suffix in CHECKED else read_merged(self.file)[0]
         except ValueError as error:
             raise CaseError("geometry.file", str(error), self.file) from None
 
     @property
     def _surface(self) -> Triangulation:
-        """The triangles of the file, cut and with the names of the case."""
+        """The triangles of the file, with holes for what lies within, cut and with the names of the case."""
         return _named(self, self._read())
+
+    def _arranged(self, surface: Triangulation) -> Triangulation:
+        """The surface of one body, with holes where pieces lie within the largest."""
+        if edge_parts(surface.triangles[:, :3]).max(initial=0) == 0:
+            return surface
+        from spinepnp.geometries.triangles.arranging import arranged  # with Numba, which takes its time
+
+        try:
+            return arranged(surface, None if self.stray == "drop" else 'set geometry.stray = "drop" to leave them out')
+        except ValueError as error:
+            raise CaseError("geometry.file", str(error), self.file) from None
 
     def _cut(self, surface: Triangulation) -> Triangulation:
         """The surface with the patches that are cut into it: bases, then discs at the pole."""
@@ -171,7 +197,7 @@ class ImportedSurface(Geometry):
         if not asked or problem_of(surface) is not None:
             return surface
         surface = surface.outward()
-        anatomy, scale = find_anatomy(surface), self._scale * MODEL_UNIT
+        anatomy, scale = find_anatomy(separated(surface)[0]), self._scale * MODEL_UNIT
         for patch in sorted(asked, key=lambda one: one.cut is None):
             try:
                 if isinstance(patch.cut, Plane):
@@ -181,7 +207,9 @@ class ImportedSurface(Geometry):
                     where = (anatomy.cut, anatomy.direction)
                     surface = cut_off(surface, *where, patch.name, anatomy.tip, flat_triangles)
                 else:
-                    surface = named_disc(surface, anatomy.pole, (patch.area or 0.0) / scale**2, patch.name)[0]
+                    outer, shells = separated(surface)
+                    area = (patch.area or 0.0) / scale**2
+                    surface = joined(named_disc(outer, anatomy.pole, area, patch.name)[0], shells)
             except ValueError as error:
                 raise CaseError(f"geometry.patches.{patch.name}", str(error)) from None
         return surface
@@ -201,7 +229,7 @@ class ImportedSurface(Geometry):
 
     def name_patches(self, surface: Triangulation) -> Triangulation:
         """The surface with the patches of the case; a patch may take only triangles that have no name."""
-        surface = self._cut(surface)
+        surface = self._cut(self._arranged(surface))
         listed = [patch for patch in self.patches if patch.cut is None and patch.pick is None]
         names = (*surface.names[:-1], *(patch.name for patch in listed), UNNAMED)
         values = np.where(surface.values == len(surface.names) - 1, len(names) - 1, surface.values)
@@ -244,13 +272,21 @@ class ImportedSurface(Geometry):
             normal = _unit(patch.plane.normal)
             offset = (x - np.array(patch.plane.point) / MODEL_UNIT) @ normal
             return np.asarray((np.abs(offset) < PLANE_TOLERANCE * surface.mean_edge() * self._scale).all(axis=1))
+        if patch.label is not None:
+            try:
+                found = read_merged(self.file)[1]
+                group = found.group(patch.label)
+            except ValueError as error:
+                raise CaseError(f"geometry.patches.{patch.name}.label", str(error), patch.label) from None
+            source = Triangulation(found.points, found.triangles, np.where(group, 0, 1), (patch.name, UNNAMED))
+            return labelled(surface, source).values == 0
         if patch.disc is None:  # refused by `_check_patches`
             return np.zeros(len(x), dtype=bool)
         distance = np.linalg.norm(x.mean(axis=1) - np.array(patch.disc.centre) / MODEL_UNIT, axis=1)
         near = np.flatnonzero(distance <= patch.disc.radius / MODEL_UNIT)
         picked = np.zeros(len(x), dtype=bool)
         if len(near):
-            parts = _parts(surface.triangles[near, :3])
+            parts = edge_parts(surface.triangles[near, :3])
             picked[near[parts == parts[np.argmin(distance[near])]]] = True
         return picked
 
@@ -351,15 +387,3 @@ def _named(geometry: ImportedSurface, surface: Triangulation) -> Triangulation:
 
 def _unit(normal: tuple[float, float, float]) -> np.ndarray:
     return np.array(normal) / math.hypot(*normal)
-
-
-def _parts(triangles: np.ndarray) -> np.ndarray:
-    """Number of the connected part of each triangle; neighbours share an edge."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
-    _, index = np.unique(edges, axis=0, return_inverse=True)
-    owner = np.tile(np.arange(len(triangles)), 3)
-    membership = coo_array((np.ones(len(owner)), (owner, index.ravel()))).tocsr()
-    return np.asarray(connected_components(membership @ membership.T, directed=False)[1])

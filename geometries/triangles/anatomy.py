@@ -18,8 +18,14 @@ SECTIONS = 40
 #: Radius of a cross-section over that of the narrowest one up to which it belongs to the neck.
 NECK_WIDTH = 1.5
 
+#: Radius of a head over that of the widest cross-section, at least.
+HEAD_WIDTH = 0.4
+
 #: Distance of the cut from the end of the base, over the radius of the cross-section there.
 CUT_DEPTH = 0.7
+
+#: Distance from a given place near the base, over the length of the spine, within which its end is sought.
+AROUND = 0.15
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,21 @@ def _distances(surface: Triangulation, start: int) -> np.ndarray:
     return np.asarray(dijkstra(graph.maximum(graph.T), directed=False, indices=start))
 
 
+def _far_end(surface: Triangulation) -> int:
+    """Number of the end of the surface from which most of it is far."""
+    one = int(np.argmax(_distances(surface, 0)))
+    distance, areas = _distances(surface, one), surface.areas()
+    middle = float((distance[surface.triangles[:, :3]].mean(axis=1) * areas).sum() / areas.sum())
+    return one if middle > 0.5 * distance.max() else int(np.argmax(distance))
+
+
+def _end_near(surface: Triangulation, place: np.ndarray) -> int:
+    """Number of the point that is farthest from the other end, around the one that is nearest to a place."""
+    near = _distances(surface, int(np.argmin(np.linalg.norm(surface.points - place, axis=1))))
+    opposite = _distances(surface, int(np.argmax(near)))
+    return int(np.argmax(np.where(near <= AROUND * near.max(), opposite, -1.0)))
+
+
 def find_anatomy(surface: Triangulation, base: np.ndarray | None = None) -> Anatomy:
     """Anatomy of a closed, outward oriented surface of a spine.
 
@@ -71,24 +92,15 @@ def find_anatomy(surface: Triangulation, base: np.ndarray | None = None) -> Anat
         base: place near the base; without it the end from which most of the surface is far.
     """
     points = surface.points
-    one = int(np.argmax(_distances(surface, 0)))
-    distance = _distances(surface, one)
-    other, areas = int(np.argmax(distance)), surface.areas()
-    if base is None:  # the end that is farther from the middle of the surface
-        middle = float((distance[surface.triangles[:, :3]].mean(axis=1) * areas).sum() / areas.sum())
-        start = one if middle > 0.5 * distance.max() else other
-    else:
-        start = min(one, other, key=lambda end: float(np.linalg.norm(points[end] - base)))
-    if start != one:
-        distance = _distances(surface, start)
+    start = _far_end(surface) if base is None else _end_near(surface, base)
+    distance = _distances(surface, start)
     pole = int(np.argmax(distance))
     axis, radii = _sections(surface, distance)
     positions = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
     whole = len(radii)
     first = next((i for i in range(whole) if positions[i] >= CUT_DEPTH * radii[i]), 0)
     first = min(first, whole // 4)
-    widest = first + int(np.argmax(radii[first:]))
-    narrow = first + int(np.argmin(radii[first : max(widest, first) + 1]))
+    narrow = first + _narrowest(radii[first:])
     slim = radii <= NECK_WIDTH * radii[narrow]
     last, begin = narrow, narrow
     while last + 1 < whole and slim[last + 1]:
@@ -104,6 +116,13 @@ def find_anatomy(surface: Triangulation, base: np.ndarray | None = None) -> Anat
         neck_length=float(positions[last] - positions[begin]), neck_radius=float(radii[narrow]),
         head_volume=float(head), head_area=float(surface.areas()[along].sum()), radii=radii, positions=positions,
     )  # fmt: skip
+
+
+def _narrowest(radii: np.ndarray) -> int:
+    """Number of the cross-section beyond which the spine widens most, to a head: the base may be wider than that."""
+    beyond = np.maximum.accumulate(radii[::-1])[::-1]
+    widening = np.where(beyond >= HEAD_WIDTH * radii.max(), beyond / np.maximum(radii, 1e-300), 0.0)
+    return int(np.argmax(widening))
 
 
 def _sections(surface: Triangulation, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from spinepnp.geometries.triangles.anatomy import Anatomy, find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
 from spinepnp.geometries.triangles.mending import Mended, made_anew, mended
+from spinepnp.geometries.triangles.pieces import joined, separated
 from spinepnp.geometries.triangles.remeshing import remeshed
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
-from spinepnp.geometries.triangulation import Triangulation, problem_of
+from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
 
 #: Factors of the edge lengths that are tried until the remeshed surface does not intersect itself.
 ATTEMPTS = (1.0, 0.8)
@@ -22,19 +23,48 @@ OTHER_GRIDS = (0.14, 0.1, 0.3, 0.4)
 
 @dataclass(frozen=True)
 class ReadySpine:
-    """A spine with the patches "base" and "psd".
+    """A spine with the patches "base" and "psd", and holes "inner_1", ... for closed surfaces within.
 
     Attributes:
         surface: closed surface with named patches.
         anatomy: what was found along the axis.
         mended: how the surface was mended.
-        disc_radius: distance of the rim of the synapse from the pole of the head.
+        disc_radius: distance of the rim of the synapse from the pole of the head; of a label, of a disc as large.
     """
 
     surface: Triangulation
     anatomy: Anatomy
     mended: Mended
     disc_radius: float
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is given rather than found; all in the unit of the coordinates.
+
+    Attributes:
+        values: index of each triangle's name in ``names``, shape (triangles,).
+        names: "psd" and "base" where the triangles of these are known, `UNNAMED` last.
+        root: place near the base; without it the end from which most of the surface is far.
+        point: point of the plane that cuts the base.
+        normal: vector normal to that plane; without it the axis of the spine.
+        refuse_stray: remedy that the refusal of separate pieces names; ``None`` drops them.
+    """
+
+    values: np.ndarray | None = None
+    names: tuple[str, ...] = (UNNAMED,)
+    root: np.ndarray | None = None
+    point: np.ndarray | None = None
+    normal: np.ndarray | None = None
+    refuse_stray: str | None = None
+
+
+class RemeshingError(ValueError):
+    """A surface for which no size gives a sound one; made anew on another grid it may have other creases."""
+
+
+#: Nothing is given.
+NOTHING = Given()
 
 
 def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
@@ -45,7 +75,7 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
         size: edge length in the thickest parts, in the surface's unit.
 
     Raises:
-        ValueError: no size gives a sound surface; says why.
+        RemeshingError: no size gives a sound surface; says why.
     """
     problem = None
     for factor in ATTEMPTS:
@@ -53,37 +83,87 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
         problem = problem_of(found)
         if problem is None:
             return found
-    raise ValueError(f"cannot be remeshed: the result {problem}")
+    raise RemeshingError(f"cannot be remeshed: the result {problem}")
 
 
-def _whole(repaired: Mended) -> tuple[Mended, Triangulation]:
-    """The mended surface, on another grid where it must be, and its remeshed form."""
-    for share in (None, *OTHER_GRIDS):
+def remeshed_whole(
+    repaired: Mended, grids: tuple[float | None, ...] = (None, *OTHER_GRIDS)
+) -> tuple[Mended, Triangulation]:
+    """The mended surface, on another grid where it must be, and its remeshed form with its holes.
+
+    Args:
+        repaired: result of `mended`.
+        grids: spacings of the grids that are tried, as shares of volume by area; ``None`` for the surface as it is.
+    """
+    for share in grids:
         try:
             candidate = repaired if share is None else made_anew(repaired, share)
-            return candidate, soundly_remeshed(candidate.surface, bulk_size(candidate.surface))
+            surface = joined(candidate.surface, list(candidate.shells))
+            return candidate, soundly_remeshed(surface, bulk_size(surface))
         except ValueError:
-            if share == OTHER_GRIDS[-1]:
+            if share == grids[-1]:
                 raise
     raise AssertionError("the loop ends by a return or an error")
 
 
-def ready_spine(
-    points: np.ndarray, triangles: np.ndarray, psd_area: float, base: np.ndarray | None = None
-) -> ReadySpine:
+def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, given: Given = NOTHING) -> ReadySpine:
     """Mend, remesh, cut and mark the surface of a spine.
 
     Args:
         points: coordinates, shape (points, 3).
         triangles: corners, shape (triangles, 3).
-        psd_area: area of the synapse, in the square of the coordinates' unit.
-        base: place near the base; without it the end from which most of the surface is far.
+        psd_area: area of the synapse where its triangles are not known, in the square of the coordinates' unit.
+        given: what is known of the spine.
 
     Raises:
         ValueError: a step fails; says which and why.
     """
-    repaired, whole = _whole(mended(points, triangles))
-    anatomy = find_anatomy(whole, base)
-    cut = cut_off(whole, anatomy.cut, anatomy.direction, "base", anatomy.tip, flat_triangles)
-    marked, radius = named_disc(cut, anatomy.pole, psd_area, "psd")
-    return ReadySpine(soundly_remeshed(marked, bulk_size(marked)), anatomy, repaired, radius)
+    repaired, grids = mended(points, triangles, given.values, given.names, given.refuse_stray), (None, *OTHER_GRIDS)
+    for tried in range(len(grids)):
+        candidate, whole = remeshed_whole(repaired, grids[tried:])
+        try:
+            return _finished(candidate, whole, psd_area, given)
+        except RemeshingError:
+            if tried == len(grids) - 1:
+                raise
+    raise AssertionError("the loop ends by a return or an error")
+
+
+def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Given) -> ReadySpine:
+    """A remeshed surface, cut, marked, and remeshed again where that has left small triangles."""
+    outer = separated(whole)[0]
+    root = given.root if given.point is None else given.point
+    if "base" in given.names:
+        surface = whole
+        root = _middle(outer, "base")
+    anatomy = find_anatomy(outer, root)
+    if "base" not in given.names:
+        anatomy = _with_plane(anatomy, given)
+        surface = cut_off(whole, anatomy.cut, anatomy.direction, "base", anatomy.tip, flat_triangles)
+    if "psd" in given.names:
+        _middle(surface, "psd")
+        radius = float(np.sqrt(surface.areas()[surface.values == surface.names.index("psd")].sum() / np.pi))
+    else:
+        outer, shells = separated(surface)
+        marked, radius = named_disc(outer, anatomy.pole, psd_area, "psd")
+        surface = joined(marked, shells)
+    return ReadySpine(soundly_remeshed(surface, bulk_size(surface)), anatomy, repaired, radius)
+
+
+def _middle(surface: Triangulation, name: str) -> np.ndarray:
+    """Middle of a named patch, shape (3,)."""
+    here = surface.values == surface.names.index(name) if name in surface.names else np.zeros(1, dtype=bool)
+    if not here.any():
+        raise ValueError(
+            f"loses all triangles of its label {name}, beyond the cut or within; give another label or base"
+        )
+    return np.asarray(np.average(surface.corners[here].mean(axis=1), axis=0, weights=surface.areas()[here]))
+
+
+def _with_plane(anatomy: Anatomy, given: Given) -> Anatomy:
+    """The anatomy with the given plane for the cut, whose normal may point either way: the end of the base goes."""
+    if given.point is None:
+        return anatomy
+    direction = anatomy.direction if given.normal is None else given.normal / np.linalg.norm(given.normal)
+    beyond = float((anatomy.tip - given.point) @ direction)
+    return replace(anatomy, cut=given.point, direction=-direction if beyond > 0.0 else direction)

@@ -11,8 +11,9 @@ from numba import njit
 
 from spinepnp.geometries.triangles.remeshing import Target
 
-#: Place of the grid's first point beyond the box, in spacings: not a simple fraction, so that no column meets an edge.
-OFFSET = 1.0 + 0.371234
+#: Place of the grid's first point beyond the box along x, y and z, in spacings: no simple fractions, and not the same
+#: ones, so that no column meets an edge, nor the edges on the diagonals of a symmetric body.
+OFFSET = np.array([1.371234, 1.282817, 1.371234])
 
 #: Rounds of Taubin's smoothing, which keeps the volume: it removes the steps of the grid, and creases of its size.
 SMOOTHINGS = 30

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import math
@@ -13,12 +12,13 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from spinepnp.commands.surface_inputs import PSD_AREA, Item, SurfaceRequest, items_of, read_item
 from spinepnp.errors import CaseError, SolveError, SpineError
 from spinepnp.geometries import ImportedSurface
-from spinepnp.geometries.triangles.spine import ReadySpine, ready_spine
-from spinepnp.geometries.triangles.spine_files import count_spines, guessed_unit, read_spine
+from spinepnp.geometries.triangles.patch_file import write_patches
+from spinepnp.geometries.triangles.spine import Given, ReadySpine, ready_spine
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.run.place import check_place
+from spinepnp.run.place import MARK, check_place
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically
 from spinepnp.solvers.fem.conductance import Conductance, conductance_bounds
@@ -43,87 +43,57 @@ MOST_GAP = 0.05
 REVERSAL = 70e-3
 
 
-@dataclasses.dataclass(frozen=True)
-class SurfaceRequest:
-    """Arguments of the verb.
-
-    Attributes:
-        file: file of the surface.
-        unit: unit of its coordinates; guessed by default.
-        spine: number of the spine of a morph-spines file.
-        every: whether all spines of the file are done.
-        psd_area: area of the synapse, um^2.
-        output: directory of the results.
-        force: whether results there are replaced.
-    """
-
-    file: Path
-    unit: str | None
-    spine: int | None
-    every: bool
-    psd_area: float
-    output: Path
-    force: bool
-
-
 def surface(request: SurfaceRequest, comm: Any) -> int:
-    """Make one spine, or all of a file, ready and solve them; returns the exit code. Collective.
+    """Make one spine, or many, ready and solve them; returns the exit code. Collective.
 
     Raises:
         CaseError: bad input, or results are there already.
     """
 
-    def begin() -> list[int]:
-        check_place(request.output, (request.file,))
-        try:
-            number = count_spines(request.file)
-        except ValueError as error:
-            raise CaseError("FILE", str(error), str(request.file)) from None
-        if not request.every and request.output.joinpath("surface.json").exists() and not request.force:
+    def begin() -> list[Item]:
+        check_place(request.output, request.files)
+        request.check()
+        items = items_of(request)
+        if not request.is_batch and request.output.joinpath("surface.json").exists() and not request.force:
             raise CaseError("--output", "holds a surface; give --force or another --output", str(request.output))
-        if number > 1 and not request.every and request.spine is None:
-            raise CaseError("--spine", f"is missing: the file has {number} spines; give 0 to {number - 1}, or --all")
-        request.output.mkdir(parents=True, exist_ok=True)
-        write_atomically(request.output / ".spinepnp", "")
-        return list(range(number)) if request.every else [request.spine or 0]
+        return items
 
-    numbers = on_root(comm, begin)
     rows = []
-    for number in numbers:
-        folder = request.output / f"spine_{number:04d}" if request.every else request.output
-        row = on_root(comm, functools.partial(_finished, folder, request))
+    for item in on_root(comm, begin):
+        row = on_root(comm, functools.partial(_finished, item, request))
         if row is None:
-            row = _one(request, number, folder, comm)
+            row = _one(request, item, comm)
         rows.append(row)
         if comm.rank == 0:
-            print(_line(row), flush=True)
-    if request.every:
+            print(_line(row, request), flush=True)
+    if request.is_batch:
         on_root(comm, lambda: _write_table(rows, request.output))
     return 0 if all(row["status"] == "ok" for row in rows) else 1
 
 
-def _finished(folder: Path, request: SurfaceRequest) -> dict[str, Any] | None:
+def _finished(item: Item, request: SurfaceRequest) -> dict[str, Any] | None:
     """The row of a spine that is done with the same options, in a batch that continues; failures are tried again."""
-    if not request.every or request.force:
+    if not request.is_batch or request.force:
         return None
     try:
-        row = json.loads((folder / "surface.json").read_text(encoding="utf-8"))
+        row = json.loads((item.folder / "surface.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return row if row.get("asked") == _asked(request) and row.get("status") == "ok" else None
+    return row if row.get("asked") == json.loads(json.dumps(item.asked)) and row.get("status") == "ok" else None
 
 
-def _asked(request: SurfaceRequest) -> dict[str, Any]:
-    return {"file": str(request.file.resolve()), "unit": request.unit, "psd_area_um2": request.psd_area}
+def _one(request: SurfaceRequest, item: Item, comm: Any) -> dict[str, Any]:
+    """Make a spine ready, mesh and solve it, and write its files; in a batch a failure is a row with its reason.
 
-
-def _one(request: SurfaceRequest, number: int, folder: Path, comm: Any) -> dict[str, Any]:
-    """Make a spine ready, mesh and solve it, and write its files; a failure becomes a row with its reason."""
+    Raises:
+        CaseError: the only file is bad.
+    """
     start = time.monotonic()
-    row: dict[str, Any] = {"spine": number, "status": "ok", "reason": "", "asked": _asked(request)}
+    row: dict[str, Any] = {"file": str(item.file), "spine": item.number, "status": "ok", "reason": ""}
+    row["asked"] = item.asked
     try:
-        row |= on_root(comm, lambda: _make_ready(request, number, folder))
-        geometry = ImportedSurface(file=str(folder / "surface.msh"), unit="um", triangles="keep")
+        row |= on_root(comm, lambda: _make_ready(request, item))
+        geometry = ImportedSurface(file=str(item.folder / "surface.msh"), unit="um", triangles="keep")
         mesh = generate(geometry, MeshOptions(order=1), comm)
         row |= {"cells": mesh.cells, "vertices": mesh.vertices, "min_quality": mesh.min_quality}
         row |= electric_table(conductance_bounds(mesh, "psd", ("base",)))
@@ -134,36 +104,49 @@ def _one(request: SurfaceRequest, number: int, folder: Path, comm: Any) -> dict[
                 "pinched off somewhere; see surface.png, and mend it by hand there"
             )
     except SpineError as error:
+        if isinstance(error, CaseError) and not request.is_batch:
+            raise
         row |= {"status": "failed", "reason": getattr(error, "problem", None) or str(error)}
     row["seconds"] = round(comm.bcast(time.monotonic() - start), 2)
-    on_root(comm, lambda: write_atomically(folder / "surface.json", json.dumps(row, indent=2) + "\n"))
+
+    def write() -> None:
+        item.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(request.output / MARK, "")
+        write_atomically(item.folder / "surface.json", json.dumps(row, indent=2) + "\n")
+
+    on_root(comm, write)
     return row
 
 
-def _make_ready(request: SurfaceRequest, number: int, folder: Path) -> dict[str, Any]:
+def _make_ready(request: SurfaceRequest, item: Item) -> dict[str, Any]:
     """Read, mend, cut and write a spine; what was found. On one rank."""
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        points, triangles = read_spine(request.file, number)
-        unit = request.unit or guessed_unit(request.file, points)
-        points = points * {"nm": 1e-3, "um": 1.0}[unit]
-        spine = ready_spine(points, triangles, request.psd_area)
+        if item.problem:
+            raise ValueError(item.problem)
+        found, unit, given = read_item(request, item)
+        spine = ready_spine(found.points, found.triangles, request.psd_area or PSD_AREA, given)
     except ValueError as error:
-        raise CaseError("FILE", str(error), str(request.file)) from None
-    _write_spine(spine, folder)
+        raise CaseError("FILE", str(error), str(item.file)) from None
+    item.folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(request.output / MARK, "")
+    _write_spine(spine, item.folder)
     surface, anatomy, mended = spine.surface, spine.anatomy, spine.mended
     areas = {n: float(surface.areas()[surface.values == i].sum()) for i, n in enumerate(surface.names)}
+    holes = [shell.volume() for shell in mended.shells]
     return {
-        "unit": unit + ("" if request.unit else " (guessed)"),
+        "unit": unit,
         "found": list(mended.found),
         "done": list(mended.done),
+        "base": "label" if "base" in given.names else _base_in_words(given),
+        "psd": "label" if "psd" in given.names else "disc at the pole",
         "stray_pieces": list(mended.stray),
-        "shells": len(mended.shells),
+        "shells": len(holes),
+        "shell_volumes_um3": holes,
         "mending_volume_change": mended.volume_change,
         "mending_area_change": mended.area_change,
         "mending_distance_nm": mended.distance * 1e3,
         "volume_um3": surface.volume(),
-        "mesh_volume_change": surface.volume() / mended.surface.volume() - 1.0,
+        "mesh_volume_change": surface.volume() / (mended.surface.volume() - sum(holes)) - 1.0,
         **{f"{name}_area_um2": area for name, area in areas.items()},
         "neck_length_um": anatomy.neck_length,
         "neck_radius_um": anatomy.neck_radius,
@@ -176,17 +159,19 @@ def _make_ready(request: SurfaceRequest, number: int, folder: Path) -> dict[str,
     }
 
 
+def _base_in_words(given: Given) -> str:
+    """How the place of the base was found."""
+    if given.point is not None:
+        return "plane that was given"
+    return "far end of the surface" if given.root is None else "root in the file"
+
+
 def _write_spine(spine: ReadySpine, folder: Path) -> None:
     """Write the surface with its patches, a case that runs, and a picture."""
     import meshio
 
     surface = spine.surface
-    mesh = meshio.Mesh(
-        surface.points, [("triangle", surface.triangles)],
-        cell_data={"gmsh:physical": [surface.values + 1], "gmsh:geometrical": [surface.values + 1]},
-        field_data={name: np.array([i + 1, 2]) for i, name in enumerate(surface.names)},
-    )  # fmt: skip
-    meshio.gmsh.write(folder / "surface.msh", mesh, fmt_version="2.2", binary=False, float_fmt=".16e")
+    write_patches(surface, folder / "surface.msh")
     plain = meshio.Mesh(surface.points, [("triangle", surface.triangles.astype(np.int32))])
     meshio.ply.write(folder / "surface.ply", plain)
     ions = [("Na", 1), ("Cl", -1)]
@@ -238,17 +223,17 @@ def electric_table(conductance: Conductance) -> dict[str, float]:
     }
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: dict[str, Any], request: SurfaceRequest) -> str:
     """One line on a spine for the terminal."""
+    spine = f"{Path(row['file']).name}, spine {row['spine']}" if len(request.files) > 1 else f"spine {row['spine']}"
     if row["status"] != "ok":
-        return f"spine {row['spine']}: failed: {row['reason']}"
-    filled = f"; {row['shells']} closed surfaces within it are filled: G and R are too small" if row["shells"] else ""
+        return f"{spine}: failed: {row['reason']}"
+    holes = f", {row['shells']} holes" if row["shells"] else ""
     return (
-        f"spine {row['spine']}: {row['volume_um3']:.4f} um3 (mending {100 * row['mending_volume_change']:+.2f} %), "
+        f"{spine}: {row['volume_um3']:.4f} um3 (mending {100 * row['mending_volume_change']:+.2f} %{holes}), "
         f"neck {row['neck_length_um']:.3f} x {row['neck_radius_um']:.3f} um, head {row['head_volume_um3']:.4f} um3, "
         f"G {row['G_per_um']:.4f} ({row['G_low_per_um']:.4f} to {row['G_high_per_um']:.4f}) 1/um, "
         f"R {row['R_0_MOhm']:.2f} MOhm, V(1 nS) {row['V_1nS_mV']:.3f} mV, {row['seconds']:.1f} s"
-        f"{filled}"
     )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spinepnp.case.case import load_case
-from spinepnp.commands.surface import SurfaceRequest, electric_table, surface
+from spinepnp.commands.surface import electric_table, surface
+from spinepnp.commands.surface_inputs import SurfaceRequest
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
@@ -16,9 +17,8 @@ from spinepnp.solvers.fem.conductance import Conductance, conductance_bounds
 from support.cases import SPINE_FILE
 
 
-def request(output, **changes):
-    keys = {"file": SPINE_FILE, "unit": None, "spine": None, "every": False, "psd_area": 0.03, "force": False}
-    return SurfaceRequest(**(keys | {"output": output} | changes))
+def request(output, file=SPINE_FILE, **changes):
+    return SurfaceRequest(**({"files": (file,), "psd_area": 0.03, "output": output} | changes))
 
 
 @pytest.mark.mpi
@@ -47,16 +47,3 @@ def test_the_table_is_that_of_the_law():
     table = electric_table(Conductance(0.0, 1.0 / (np.pi * 0.1**2), 0.0))
     assert table["R_0_MOhm"] == pytest.approx(124.74, rel=1e-3)
     assert table["V_1nS_mV"] == pytest.approx(6.856470, rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"file": SPINE_FILE.with_name("none.ply"), "every": True}, "cannot be read"),
-        ({"psd_area": 1e3}, "less area"),
-    ],
-)
-def test_what_fails_is_a_row_with_its_reason(tmp_path, changes, message):
-    assert surface(request(tmp_path / "bad", **changes), MPI.COMM_SELF) == 1
-    rows = [json.loads(path.read_text()) for path in (tmp_path / "bad").rglob("surface.json")]
-    assert message in rows[0]["reason"]

@@ -7,9 +7,10 @@ from scipy.spatial.transform import Rotation
 from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.geometries.triangles.mending import mended
 from spinepnp.geometries.triangles.spine import ready_spine
-from spinepnp.geometries.triangles.spine_files import guessed_unit, read_spine
+from spinepnp.geometries.triangles.spine_files import guessed_unit, read_surface
 from spinepnp.geometries.triangulation import problem_of
 from support.cases import SPINE_FILE
+from support.surfaces import together
 
 SPINE = read_triangulation(str(SPINE_FILE)).outward()
 TURN = Rotation.from_rotvec([0.4, -1.1, 0.7])
@@ -22,12 +23,6 @@ def sphere(centre, radius, outward=True):
     ball = pyvista.Icosphere(radius=radius, center=centre, nsub=3)
     faces = ball.regular_faces
     return np.asarray(ball.points, dtype=float), np.asarray(faces if outward else faces[:, ::-1], dtype=int)
-
-
-def together(*parts):
-    """One list of points and of triangles."""
-    numbers = np.cumsum([0, *(len(points) for points, _ in parts)])
-    return np.vstack([p for p, _ in parts]), np.vstack([t + n for (_, t), n in zip(parts, numbers, strict=False)])
 
 
 def test_a_spine_gets_a_flat_base_and_a_synapse_whatever_its_direction():
@@ -58,14 +53,6 @@ def test_pieces_inside_are_shells_in_either_orientation_and_pieces_outside_are_l
         assert found.surface.volume() == pytest.approx(SPINE.volume())
 
 
-def test_overlapping_pieces_are_united():
-    a, b, radius = (0.0, 0.0, 0.0), (0.25, 0.0, 0.0), 0.2
-    found = mended(*together(sphere(a, radius), sphere(b, radius)))
-    assert problem_of(found.surface) is None
-    lens = np.pi * (2 * radius - 0.25) ** 2 * (0.25**2 + 4 * 0.25 * radius) / (12 * 0.25)
-    assert found.surface.volume() == pytest.approx(2 * 4 / 3 * np.pi * radius**3 - lens, rel=0.03)
-
-
 def test_triangles_without_area_holes_and_windings_are_mended():
     half = np.where(SPINE.corners.mean(axis=1)[:, [2]] > 0.5, SPINE.triangles, SPINE.triangles[:, ::-1])
     flat = np.vstack([SPINE.triangles, [[0, 0, 1]]])
@@ -85,7 +72,8 @@ def test_formats(tmp_path, suffix):
         pyvista.PolyData.from_regular_faces(SPINE.points, SPINE.triangles).save(path)
     else:
         meshio.write(path, meshio.Mesh(SPINE.points, [("triangle", SPINE.triangles.astype(np.int32))]))
-    points, triangles = read_spine(path)
+    found = read_surface(path)
+    points, triangles = found.points, found.triangles
     assert len(triangles) == len(SPINE.triangles)
     assert guessed_unit(path, points) == "um"
     assert guessed_unit(path, 1e3 * points) == "nm"
@@ -108,5 +96,5 @@ def test_bad_files_are_one_line_with_a_remedy(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message) as caught:
-        read_spine(tmp_path / name)
+        read_surface(tmp_path / name)
     assert "\n" not in str(caught.value)
