@@ -28,8 +28,8 @@ from spinepnp.units import LENGTH, Area, Coordinate, Length, Number, Table, form
 
 #: Keys of which one says where a patch lies, with examples.
 PLACES = {
-    "plane": "plane = { point, normal }", "disc": "disc = { centre, radius }", "label": 'label = "..."', "cut": 'cut = "auto"',
-    "pick": 'pick = "pole"',
+    "plane": "plane = { point, normal }", "disc": "disc = { centre, radius }", "label": 'label = "..."',
+    "cut": 'cut = "auto"', "pick": 'pick = "pole"',
 }  # fmt: skip
 
 #: Smallest plausible extent of a domain, m: a smaller one was given in another unit.
