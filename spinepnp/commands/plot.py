@@ -23,7 +23,10 @@ def plot_run(directory: Path, *, animation: bool = True) -> list[Path]:
     Raises:
         CaseError: there is no such directory, or no results of a solved point in it.
     """
-    case, rows = _read(directory)
+    case, rows = read_run(directory)
+    if not any(row.get("status") == "ok" for row in rows):
+        problem = "holds no solved point, so that there is nothing to draw; give another directory"
+        raise CaseError(str(directory), problem)
     traced = directory / "trace.csv"
     trace = _rows(traced) if traced.is_file() else []
     made = draw(case, rows, _last_fields(directory), directory, trace)
@@ -36,19 +39,18 @@ def plot_run(directory: Path, *, animation: bool = True) -> list[Path]:
     return made
 
 
-def _read(directory: Path) -> tuple[Case, list[dict[str, str]]]:
-    """The case of a result directory, and its complete rows."""
+def read_run(directory: Path) -> tuple[Case, list[dict[str, str]]]:
+    """The case of a result directory, and its complete rows.
+
+    Raises:
+        CaseError: there are none.
+    """
     if not directory.is_dir():
         raise CaseError(str(directory), "is no directory; give the result directory of a run")
     missing = [name for name in NEEDED if not (directory / name).is_file()]
     if missing:
         raise CaseError(str(directory), f"holds no results ({missing[0]} is missing); give the directory of a run")
-    case, rows = load_case(directory / NEEDED[0]), _rows(directory / NEEDED[1])
-    if not any(row.get("status") == "ok" for row in rows):
-        raise CaseError(
-            str(directory), "holds no solved point, so that there is nothing to draw; give another directory"
-        )
-    return case, rows
+    return load_case(directory / NEEDED[0]), _rows(directory / NEEDED[1])
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spinepnp.solvers.problem.solution import Solution
 from spinepnp.units import CURRENT, to_unit
+
+if TYPE_CHECKING:
+    from spinepnp.solvers.problem.solution import Solution
 
 #: Part of the names of columns with the currents of mechanisms, between the mechanism and the species.
 CURRENT_COLUMN = ".current_pA."

@@ -16,7 +16,7 @@ from spinepnp.case.case import Case, load_case
 from spinepnp.case.estimate import check_feasible
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
-from spinepnp.plots.background import PictureProcess
+from spinepnp.pages.background import PictureProcess
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import check_place
 from spinepnp.run.progress import ProgressBar

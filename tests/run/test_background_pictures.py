@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from spinepnp.plots import background
+from spinepnp.pages import background
 from spinepnp.run.place import MARK
 from support.interruptions import SWEEP, TRANSIENT, of_job
 
@@ -20,7 +20,7 @@ FAMILY = SHORT + 'vary = "boundaries.top.current.value"\nvalues = ["20 pA", "50 
 #: Program that holds a process for pictures until it is ended.
 HOLDER = """
 import time
-from spinepnp.plots.background import background_pictures
+from spinepnp.pages.background import background_pictures
 from spinepnp.runtime import supervisor
 supervisor.begin()
 with background_pictures():
