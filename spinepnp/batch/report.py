@@ -1,4 +1,4 @@
-"""The verb `report`: a page on a batch, with current-voltage families and heat maps over any two of its axes.
+"""Page on a batch, with current-voltage families, heat maps over any two of its axes, and links to its cases.
 
 Made from the table alone; neither MPI nor DOLFINx is needed, and the batch may still be running.
 """
@@ -13,14 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas
 
 from spinepnp import __version__
 from spinepnp.batch.index import outcomes
+from spinepnp.batch.store import Store
 from spinepnp.batch.table import AXES, TABLE, assemble, read_listing
 from spinepnp.errors import CaseError, nearest
+from spinepnp.pages.curves import Chart, Curve, charts_data
+from spinepnp.pages.outcome import PAGE
+from spinepnp.pages.page import environment
+from spinepnp.pages.words import Words
+from spinepnp.run.reports import report_run
 from spinepnp.runtime.files import write_atomically
 from spinepnp.units import CURRENT, POTENTIAL
 
@@ -33,8 +38,11 @@ CURVES = 12
 #: Largest number of rows of the table on the page.
 ROWS = 400
 
-#: File of the page.
-PAGE = "report.html"
+#: Largest number of cases whose own report is written with that of the batch.
+CASES = 200
+
+#: Largest table that stands in the page itself for download, bytes.
+WITHIN = 1_000_000
 
 #: File of the curves.
 FAMILIES = "families.png"
@@ -80,7 +88,9 @@ def write_report(directory: Path, view: View) -> list[Path]:
         heat = draw_heat(good, x, y, value, [c for c in varied if c != x])
         if heat is not None:
             pictures[HEAT] = _png(heat)
-    page = _page(directory, listing, table, varied, value, pictures)
+    charts = [] if x is None else family_charts(good, x, value, [c for c in varied if c != x])
+    _report_cases(directory, list(dict.fromkeys(table["key"])))
+    page = _page(directory, listing, table, varied, value, pictures, charts)
     files: dict[str, str | bytes] = {**pictures, PAGE: page}
     for name, content in files.items():
         write_atomically(directory / name, content, then="run it again")
@@ -127,18 +137,25 @@ def _value(table: pandas.DataFrame, varied: list[str], view: View) -> str:
     return max(potentials or shown, key=lambda c: table[c].abs().max())
 
 
-def _text(column: str, value: Any) -> str:
-    """``radius = 50 nm``: a value with the last part of its column's name."""
-    name, _, unit = column.rsplit(".", 1)[-1].rpartition("_")
-    if isinstance(value, str) or not name:
-        return str(value)
-    return f"{name} = {value:g} {unit}"
+def _report_cases(directory: Path, keys: list[str]) -> None:
+    """Write the reports of the first cases that have results but no report."""
+    places = [Store(directory).cases / key for key in keys[:CASES]]
+    for place in places:
+        if (place / TABLE).exists() and not (place / PAGE).exists():
+            report_run(place)
 
 
-def _label(column: str) -> str:
-    """``boundaries.top.current (pA)``: a column's name as an axis is called."""
-    path, _, unit = column.rpartition("_")
-    return f"{path.removesuffix('.value')} ({unit})" if path else column
+def _text(words: Words, column: str, value: Any) -> str:
+    """``radius = 50 nm``: a value with its name in words."""
+    quantity = words.of_column(column)
+    if isinstance(value, str):
+        return value
+    return f"{quantity.words} = {value:g} {quantity.unit}".rstrip()
+
+
+def _label(table: pandas.DataFrame, column: str) -> str:
+    """A column's name in words, as an axis is called: ``current at the top (pA)``."""
+    return Words.of(table.columns).of_column(column).label
 
 
 def _parts(table: pandas.DataFrame, columns: list[str]) -> Iterator[tuple[str, pandas.DataFrame]]:
@@ -148,7 +165,8 @@ def _parts(table: pandas.DataFrame, columns: list[str]) -> Iterator[tuple[str, p
         yield "", table
         return
     for values, part in table.groupby(differing, sort=False, dropna=False):
-        yield ", ".join(_text(c, v) for c, v in zip(differing, values, strict=True) if v == v), part
+        words = Words.of(table.columns)
+        yield ", ".join(_text(words, c, v) for c, v in zip(differing, values, strict=True) if v == v), part
 
 
 def _panels(table: pandas.DataFrame, others: list[str]) -> list[tuple[str, pandas.DataFrame]]:
@@ -194,12 +212,27 @@ def draw_families(table: pandas.DataFrame, x: str, value: str, others: list[str]
             place.plot(curve[x], curve[value], "o-", color=colour, markersize=3.5, linewidth=1.4, label=label)
         more = f" (first {CURVES} of {len(curves)})" if len(curves) > CURVES else ""
         place.set_title(title + more, fontsize=10)
-        place.set_xlabel(_label(x))
-        place.set_ylabel(_label(value))
+        place.set_xlabel(_label(table, x))
+        place.set_ylabel(_label(table, value))
         place.grid(alpha=0.3)
         if len(curves) > 1:
             place.legend(frameon=False, fontsize=8)
     return figure
+
+
+def family_charts(table: pandas.DataFrame, x: str, value: str, others: list[str]) -> list[Chart]:
+    """Charts of `draw_families`, for the page; none over words."""
+    if not pandas.api.types.is_numeric_dtype(table[x]):
+        return []
+    charts = []
+    for title, part in _panels(table, others):
+        curves = []
+        for label, curve in list(_parts(part, others))[:CURVES]:
+            rows = curve.sort_values(x)
+            name = label or _label(table, value)
+            curves.append(Curve(name, rows[x].to_numpy(float), rows[value].to_numpy(float), marks=True))
+        charts.append(Chart(title or _label(table, value), _label(table, x), _label(table, value), tuple(curves)))
+    return charts
 
 
 def _maps(table: pandas.DataFrame, y: str | None, others: list[str]) -> Iterator[tuple[str, str, pandas.DataFrame]]:
@@ -239,8 +272,8 @@ def draw_heat(table: pandas.DataFrame, x: str, y: str | None, value: str, others
         )
         place.set_xticks(range(grid.shape[1]), [_tick(v) for v in grid.columns], rotation=45, fontsize=8)
         place.set_yticks(range(grid.shape[0]), [_tick(v) for v in grid.index], fontsize=8)
-        place.set_xlabel(_label(x))
-        place.set_ylabel(_label(ordinate))
+        place.set_xlabel(_label(table, x))
+        place.set_ylabel(_label(table, ordinate))
         place.set_title(title, fontsize=10)
         if grid.size <= 80:
             middle = 0.5 * (limits[0] + limits[1])
@@ -248,19 +281,12 @@ def draw_heat(table: pandas.DataFrame, x: str, y: str | None, value: str, others
                 if np.isfinite(number):
                     shade = "black" if number > middle else "white"
                     place.text(column, row, f"{number:.3g}", ha="center", va="center", fontsize=7, color=shade)
-    figure.colorbar(image, ax=axes, label=_label(value), shrink=0.8)
+    figure.colorbar(image, ax=axes, label=_label(table, value), shrink=0.8)
     return figure
 
 
 def _tick(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | int) else str(value)
-
-
-def _number(value: Any) -> str:
-    """Text of a cell of the table on the page."""
-    if value is None or value != value:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _png(figure: Any) -> bytes:
@@ -276,26 +302,37 @@ def _page(
     varied: list[str],
     value: str,
     pictures: dict[str, bytes],
+    charts: list[Chart],
 ) -> str:
     """HTML of the page, with its pictures inside."""
     failed = table[table["status"] != "ok"]
     potentials = [c for c in table.columns if c.endswith(f".potential_{POTENTIAL.suffix}") and table[c].abs().max() > 0]
     shown = ["case", *varied, *dict.fromkeys([value, *potentials]), "status"]
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("spinepnp.batch", "."), autoescape=True)
-    environment.filters["number"] = _number
-    return environment.get_template("report.html.j2").render(
+    words = Words.of(table.columns)
+    content = table.to_csv(index=False, lineterminator="\n").encode()
+    first = table.head(ROWS)
+    links = [_link(directory, key) for key in first["key"]]
+    return environment("spinepnp.batch").get_template("report.html.j2").render(
         title=listing["title"] or directory.resolve().name,
         cases=len(listing["cases"]),
         solved=int((table.groupby("case")["status"].first() == "ok").sum()),
         missing=len(listing["cases"]) - table["case"].nunique(),
-        failed=failed[["case", *[c for c in listing["axes"] if c in table], "reason"]].to_dict("records"),
-        axes=[(c, table[c].dropna().unique().tolist()) for c in varied],
-        pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},
-        columns=shown,
-        rows=table[shown].head(ROWS).to_dict("records"),
+        failed=failed[["case", "reason"]].to_dict("records"),
+        axes=[(words.of_column(c).label, table[c].dropna().unique().tolist()) for c in varied],
+        pictures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
+        charts=list(zip(charts, charts_data(charts), strict=True)),
+        columns=[(c, words.of_column(c).label) for c in shown],
+        rows=list(zip(first[shown].to_dict("records"), links, strict=True)),
         total=len(table),
         file=TABLE,
+        table=base64.b64encode(content).decode() if len(content) <= WITHIN else "",
         codes=sorted(table["version"].dropna().unique()),
         version=__version__,
         when=time.strftime("%Y-%m-%d %H:%M"),
-    )
+    )  # fmt: skip
+
+
+def _link(directory: Path, key: str) -> str:
+    """Address of the report of a case from the page; empty where there is none."""
+    page = Store(directory).cases / key / PAGE
+    return page.relative_to(directory).as_posix() if page.exists() else ""

@@ -27,6 +27,7 @@ class Curve:
         x: rising positions, shape (n,).
         y: values, shape (n,), or (frames, n) where a slider chooses one; NaN where there is none.
         colour: colour; by its place among the curves of a chart by default.
+        dash: dashes of a curve with a colour, see `DASHES`.
         marks: whether points are marked.
     """
 
@@ -34,6 +35,7 @@ class Curve:
     x: np.ndarray
     y: np.ndarray
     colour: str = ""
+    dash: str = ""
     marks: bool = False
 
     def data(self, number: int, most: int) -> dict[str, Any]:
@@ -50,7 +52,7 @@ class Curve:
             "x": packed(np.asarray(self.x, dtype=float)[kept], np.float64),
             "y": [packed(values[kept], np.float64) for values in frames],
             "colour": self.colour or PLACES[number % len(PLACES)],
-            "dash": "" if self.colour else DASHES[number // len(PLACES) % len(DASHES)],
+            "dash": self.dash if self.colour else DASHES[number // len(PLACES) % len(DASHES)],
             "marks": self.marks and len(kept) <= FEWEST_POINTS,
         }
 

@@ -191,7 +191,7 @@ def _moment(run: _Run) -> str:
     words, study = [], run.case.study
     if study.vary is not None and run.solved and study.column in run.solved[-1]:
         kind, value = study.kind_of_values, run.solved[-1][study.column]
-        words.append(f"{_varied(run.case)} = {value}{f' {kind.unit}' if kind else ''}")
+        words.append(f"{_varied(run.case)} = {float(value):g} {kind.unit}" if kind else f"{study.vary} = {value}")
     when = run.summary.get(f"time_{TIME.suffix}")
     return ", ".join([*words, *([f"t = {when:.6g} {TIME.unit}"] if when is not None else [])])
 

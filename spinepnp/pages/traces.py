@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.pages.curves import Chart, Curve
+from spinepnp.pages.curves import DASHES, Chart, Curve
 from spinepnp.pages.words import DISPLACEMENT, Quantity, Words
 from spinepnp.plots.curves import column_of
-from spinepnp.plots.style import IONS
+from spinepnp.plots.style import IONS, OHM
 
 #: Kinds of quantities that have curves.
-KINDS = (
-    "potential", "electroneutral_potential", "ohmic_potential", "computed_potential", "concentration", "current",
-    "gate",
-)  # fmt: skip
+KINDS = ("potential", "ohmic_potential", "concentration", "current", "gate")
 
 #: Largest number of curves on a chart, and of charts on a page: of more, those with the largest changes are shown.
 MOST_CURVES, MOST_CHARTS = 12, 24
+
+#: Range of a potential or concentration over its size, and size of a current over the largest one, below which there
+#: is rounding only, and no curve.
+ROUNDING = 1e-9
 
 
 def charts(
@@ -47,13 +48,25 @@ def charts(
         values = column_of(rows, name)[order]
         if np.isfinite(values).sum() > 1:
             groups.setdefault(_chart_of(quantity, words), []).append((quantity, values))
-    made = []
+    made, mechanisms = [], list(dict.fromkeys(q.mechanism for found in groups.values() for q, _ in found))
+    largest = max((_size(v) for found in groups.values() for q, v in found if q.kind == "current"), default=0.0)
     for (title, y_label), found in groups.items():
-        if y_label.startswith("current") and not any(np.nanmax(np.abs(values)) > 0.0 for _, values in found):
-            continue
-        curves = tuple(Curve(_name(q), x[order], values, _colour(q, ions), marks=True) for q, values in _largest(found))
-        made.append(Chart(f"{'peak of ' if peaks else ''}{title}", x_label, y_label, curves))
+        shown = [(q, values) for q, values in found if _shows(q, values, largest)]
+        curves = tuple(Curve(_name(q), x[order], v, *_look(q, ions, mechanisms), marks=True) for q, v in _most(shown))
+        if curves:
+            made.append(Chart(f"{'peak of ' if peaks else ''}{title}", x_label, y_label, curves))
     return made[:MOST_CHARTS]
+
+
+def _size(values: np.ndarray) -> float:
+    return float(np.nanmax(np.abs(values)))
+
+
+def _shows(quantity: Quantity, values: np.ndarray, largest: float) -> bool:
+    """Whether a curve shows anything: a current that flows, a potential or concentration that changes."""
+    if quantity.kind == "current":
+        return _size(values) > ROUNDING * largest
+    return quantity.kind == "gate" or float(np.nanmax(values) - np.nanmin(values)) > ROUNDING * _size(values)
 
 
 def _chart_of(quantity: Quantity, words: Words) -> tuple[str, str]:
@@ -71,19 +84,20 @@ def _chart_of(quantity: Quantity, words: Words) -> tuple[str, str]:
 
 def _name(quantity: Quantity) -> str:
     """Name of a curve on a chart whose title has the rest."""
-    if quantity.kind in ("current", "gate") or quantity.place == "law":
-        return quantity.short
-    return f"{quantity.place}, electroneutral" if quantity.kind.startswith("electroneutral") else quantity.place
+    return quantity.short if quantity.kind in ("current", "gate") or quantity.place == "law" else quantity.place
 
 
-def _colour(quantity: Quantity, ions: Sequence[str]) -> str:
-    """Colour of the current of an ion through a boundary; empty for others, which have that of their place."""
-    own = quantity.kind == "current" and not quantity.mechanism and quantity.part in ions
-    return IONS[list(ions).index(quantity.part) % len(IONS)] if own else ""
+def _look(quantity: Quantity, ions: Sequence[str], mechanisms: Sequence[str]) -> tuple[str, str]:
+    """Colour of a current by its ion, and dashes by its mechanism; empty for others."""
+    if quantity.kind != "current":
+        return "", ""
+    colour = IONS[list(ions).index(quantity.part) % len(IONS)] if quantity.part in ions else OHM
+    number = [name for name in mechanisms if name].index(quantity.mechanism) if quantity.mechanism else 0
+    return colour, DASHES[number % len(DASHES)]
 
 
-def _largest(found: list[tuple[Quantity, np.ndarray]]) -> list[tuple[Quantity, np.ndarray]]:
+def _most(found: list[tuple[Quantity, np.ndarray]]) -> list[tuple[Quantity, np.ndarray]]:
     """Those curves of a chart that change most, in their order."""
-    ranges = [float(np.ptp(values[np.isfinite(values)])) for _, values in found]
-    least = sorted(ranges)[-MOST_CURVES:][0]
-    return [one for one, span in zip(found, ranges, strict=True) if span >= least][:MOST_CURVES]
+    ranges = [float(np.nanmax(values) - np.nanmin(values)) for _, values in found]
+    least = sorted(ranges)[-MOST_CURVES:][:1]
+    return [one for one, span in zip(found, ranges, strict=True) if [span] >= least][:MOST_CURVES]

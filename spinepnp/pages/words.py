@@ -92,9 +92,9 @@ class Words:
         if parts[0] == "law" and len(parts) > 1:
             name, unit = _without_unit(parts[1])
             words = OF_LAW.get(name, f"{_spaced(name)} of the law")
-            words = f"{parts[2]} of the law" if len(parts) > 2 else words
-            kind = "potential" if name.endswith("potential") else name
-            return Quantity(column, kind, "law", "", "", unit, words, words)
+            part = parts[2] if len(parts) > 2 else ""
+            words = f"{part} of the law" if part else words
+            return Quantity(column, name, "law", "", part, unit, words, words.removeprefix("potential of "))
         if len(parts) == 1:
             name, unit = _without_unit(column)
             return Quantity(column, name, unit=unit, words=_spaced(name), short=_spaced(name))
