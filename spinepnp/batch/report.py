@@ -10,6 +10,7 @@ import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from spinepnp.pages.curves import Chart, Curve, charts_data
 from spinepnp.pages.outcome import PAGE
 from spinepnp.pages.page import environment
 from spinepnp.pages.words import Words
+from spinepnp.plots.pictures import attempt
 from spinepnp.run.reports import report_run
 from spinepnp.runtime.files import write_atomically
 from spinepnp.units import CURRENT, POTENTIAL
@@ -142,7 +144,7 @@ def _report_cases(directory: Path, keys: list[str]) -> None:
     places = [Store(directory).cases / key for key in keys[:CASES]]
     for place in places:
         if (place / TABLE).exists() and not (place / PAGE).exists():
-            report_run(place)
+            attempt(partial(report_run, place), "the report of a case")
 
 
 def _text(words: Words, column: str, value: Any) -> str:

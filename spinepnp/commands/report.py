@@ -7,7 +7,7 @@ from pathlib import Path
 from spinepnp.batch.report import View, write_report
 from spinepnp.batch.table import LISTING
 from spinepnp.errors import CaseError
-from spinepnp.run.reports import report_run
+from spinepnp.run.reports import NEEDED, report_run
 
 
 def report(directory: Path, view: View) -> list[Path]:
@@ -29,4 +29,6 @@ def report(directory: Path, view: View) -> list[Path]:
     given = next((name for name in ("x", "y", "value") if getattr(view, name) is not None), None)
     if given is not None:
         raise CaseError(f"--{given}", "is for the page of a batch; leave it out", getattr(view, given))
+    if not any((directory / name).exists() for name in NEEDED):
+        raise CaseError(str(directory), "holds no batch and no run; give the directory of one")
     return report_run(directory)

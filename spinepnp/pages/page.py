@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ PACKAGE = "spinepnp.pages"
 HIDDEN = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
+@functools.cache
 def environment(package: str) -> jinja2.Environment:
     """Environment of the templates of a package, which may take parts of `PACKAGE`; all that they show is escaped.
 

@@ -83,10 +83,10 @@ class Words:
                 column, f"peak {found.kind}", found.place, found.mechanism, found.part, found.unit,
                 f"peak {found.words}", found.short,
             )  # fmt: skip
-        if parts[0] in VARIED and len(parts) > 1:
-            return self._of_key(column)
-        if parts[0] == "compartments" and len(parts) > 2:
+        if parts[0] == "compartments" and len(parts) > 3 and _without_unit(parts[2])[1]:
             parts = parts[1:]
+        elif parts[0] in VARIED and len(parts) > 1:
+            return self._of_key(column)
         if parts[0] == "volume" and len(parts) > 1:
             return self._at("in the volume", "volume", "", parts[1:], column)
         if parts[0] == "law" and len(parts) > 1:
