@@ -8,5 +8,8 @@ body            body of a run for the viewer, from files of fields
 profiles        curves along a line, or along the axis of a body
 traces          curves over time or over a varied value, from tables
 facts           tables of a run: currents, what was resolved, versions
-run             report.html of a run
+outcome         what a run prints at its end
+report          report.html of a run
+drawing         pictures and report of a run
+background      process of its own that draws
 """
