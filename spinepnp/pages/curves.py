@@ -90,7 +90,13 @@ def charts_data(charts: Sequence[Chart], first: int = 0) -> list[dict[str, Any]]
 
 
 def thinned(x: np.ndarray, frames: np.ndarray, most: int) -> np.ndarray:
-    """Numbers of the points that are kept of a curve: the lowest and highest of each of even pieces, and the ends."""
+    """Numbers of the points that are kept of a curve: the lowest and highest of each of even pieces, and the ends.
+
+    Args:
+        x: rising positions, shape (n,).
+        frames: values, shape (frames, n).
+        most: number of points that are wanted, about.
+    """
     if len(x) <= most:
         return np.arange(len(x))
     edges = np.linspace(x[0], x[-1], max(most // 4, 2))
