@@ -34,6 +34,9 @@ MOST_TIMES = 24
 #: Height that a range of values has on a flat surface whose triangles are to be fewer, over its larger side.
 RELIEF = 0.5
 
+#: Distance below which nodes of two parts are one, um: they differ by rounding.
+SAME = 1e-9
+
 #: Scales of colours of the ions in their order.
 ION_SCALES = ("plasma", "cividis", "magma", "inferno")
 
@@ -67,19 +70,27 @@ def read_frames(frames: Sequence[tuple[str, Any]]) -> Fields:
     size = last.stat().st_size if isinstance(last, Path) else 0
     count = min(len(frames), MOST_TIMES, max(2, FILES // max(size, 1)))
     chosen = np.unique(np.linspace(len(frames) - 1, 0, count).round().astype(int))
-    grid = read_fields(last) if isinstance(last, Path) else last
+    grid = _grid(last)
     shown = [name for name in grid.point_data if name.startswith(("potential_", "concentration_"))]
     names = tuple(sorted(shown, key=lambda name: not name.startswith("potential")))  # else in the order of the case
     labels, values = [], []
     for i in chosen.tolist():
         label, source = frames[i]
-        one = grid if source is last else read_fields(source) if isinstance(source, Path) else source
+        one = grid if source is last else _grid(source)
         if one.n_points == grid.n_points and all(name in one.point_data for name in names):
             labels.append(label)
             values.append(np.array([one.point_data[name] for name in names], dtype=np.float32))
     stacked = np.ascontiguousarray(np.array(values).transpose(2, 0, 1))
     spread = np.ptp(stacked[:, :, 0], axis=0)
     return Fields(grid, tuple(labels), names, stacked, int(spread.argmax()) if len(labels) > 1 else 0)
+
+
+def _grid(source: Any) -> Any:
+    """Grid of a file, or a grid as it is; the parts of one in parts share their nodes."""
+    if not isinstance(source, Path):
+        return source
+    grid = read_fields(source)
+    return grid.clean(tolerance=SAME) if source.suffix == ".pvtu" else grid
 
 
 def viewer_html(grid: Any, looks: Mapping[str, ColourScale]) -> str:
