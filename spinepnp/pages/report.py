@@ -31,7 +31,7 @@ from spinepnp.pages.profiles import profile_charts
 from spinepnp.pages.traces import charts
 from spinepnp.pages.words import Words
 from spinepnp.plots.cells import is_line, times_and_files
-from spinepnp.runtime.files import fields_path, write_atomically
+from spinepnp.runtime.files import fields_path, is_whole, write_atomically
 from spinepnp.units import TIME, format_quantity
 
 #: Command that runs the case again, in the folder of its results.
@@ -162,8 +162,8 @@ def _fields(case: Case, directory: Path, *, in_parts: bool) -> tuple[Fields | No
         for i, value in enumerate(values):
             name = f"{case.study.vary} = {value}" if kind is None else f"{_varied(case)} = {value}"
             frames.append((name, fields_path(directory / "points" / f"{i + 1:04d}")))
-    frames = [(label, path) for label, path in frames if path.exists()]
-    if not frames and last.exists():
+    frames = [(label, path) for label, path in frames if is_whole(path)]
+    if not frames and is_whole(last):
         frames = [("", last)]
     if not frames:
         return None, "This run has kept no fields."
