@@ -20,7 +20,7 @@ from spinepnp.errors import CaseError, OutputError
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.tagged_mesh import cells_of_facets
 from spinepnp.runtime.communication import on_root
-from spinepnp.runtime.files import write_atomically
+from spinepnp.runtime.files import BOUNDARY, write_atomically
 from spinepnp.runtime.stack import FunctionSpace, Mesh, cell_nodes, coordinate_element, dolfinx
 from spinepnp.solvers.model.initial import array_name
 from spinepnp.units import CONCENTRATION, POTENTIAL
@@ -33,9 +33,6 @@ MOST_GATHERED = 1_000_000
 
 #: VTK's cell types by number of nodes.
 VTK_SIMPLEX = {2: 3, 3: 5, 4: 10, 6: 22, 10: 24}
-
-#: Beginning of the names of the field data with the facets of a boundary.
-BOUNDARY = "boundary."
 
 
 def field_names(species: tuple[str, ...]) -> list[str]:

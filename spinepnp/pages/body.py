@@ -17,10 +17,8 @@ from spinepnp.pages.viewer import Body, Field
 from spinepnp.plots.animation import node_weights, scale
 from spinepnp.plots.cells import EDGES, TRIANGLES, facets, is_solid, read_fields
 from spinepnp.plots.style import ColourScale
+from spinepnp.runtime.files import BOUNDARY
 from spinepnp.units import CONCENTRATION, POTENTIAL
-
-#: Beginning of the names of field data with the facets of a boundary.
-BOUNDARY = "boundary."
 
 #: Largest number of triangles of a body, and the number that is always shown.
 MOST_TRIANGLES, FEWEST_TRIANGLES = 60_000, 8_000

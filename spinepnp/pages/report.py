@@ -15,6 +15,7 @@ from typing import Any
 
 from spinepnp import __version__
 from spinepnp.case.case import Case
+from spinepnp.csv_files import complete_rows
 from spinepnp.pages.body import Fields, body_of, looks_of, read_frames
 from spinepnp.pages.curves import Chart, charts_data
 from spinepnp.pages.facts import (
@@ -244,9 +245,8 @@ def _text(path: Path) -> str:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    """Complete rows of a table; a run that was killed may end with a part of one. None where there is no table."""
+    """Complete rows of a table; none where there is no table."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [row for row in csv.DictReader(file) if None not in row and None not in row.values()]
+        return complete_rows(path)
     except (OSError, ValueError, csv.Error):
         return []

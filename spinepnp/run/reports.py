@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from spinepnp.case.case import Case, load_case
+from spinepnp.csv_files import complete_rows
 from spinepnp.errors import CaseError, reason_of
 from spinepnp.pages.report import write_report
 from spinepnp.run.summary import outcome_of
@@ -56,10 +57,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         CaseError: it is no table.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        return complete_rows(path)
     except OSError as error:
         raise CaseError(str(path), f"cannot be read ({reason_of(error)}); give another directory") from None
     except (ValueError, csv.Error):
         raise CaseError(str(path), "is no table of results; give another directory") from None
-    return [row for row in rows if None not in row and None not in row.values()]
