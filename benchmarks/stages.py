@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from spinepnp.__main__ import collect_less
-from spinepnp.plots import background
+from spinepnp.pages import background
 from spinepnp.runtime import supervisor
 
 #: Mark before the JSON in the output, which may hold other lines.
@@ -70,7 +70,7 @@ class Watch:
 def _watch_run(watch: Watch) -> None:
     """Put the watch on the functions that a run of a case calls; imports them, as the command does."""
     import spinepnp.run.summary
-    from spinepnp.plots import pictures
+    from spinepnp.pages import drawing
     from spinepnp.run import steady, steady_records, transient
     from spinepnp.runtime.stack import fem
 
@@ -88,7 +88,7 @@ def _watch_run(watch: Watch) -> None:
         watch.wrap(steady_records.SteadyRecorder, name, "tables and fields")
     for name in ("begin", "step", "checkpoint", "end"):
         watch.wrap(transient.TransientRecorder, name, "tables and fields")
-    for owner, name in ((pictures, "draw"), (background.PictureProcess, "draw"), (background.PictureProcess, "finish")):
+    for owner, name in ((drawing, "draw"), (background.PictureProcess, "draw"), (background.PictureProcess, "finish")):
         watch.wrap(owner, name, "pictures")
     watch.wrap(spinepnp.run.summary, "print_outcome", "table on the screen")
 

@@ -72,7 +72,7 @@ def run(
 
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
-    from spinepnp.plots.background import background_pictures
+    from spinepnp.pages.background import background_pictures
 
     with background_pictures() as background:  # before the slow imports, so that it is ready in time
         from spinepnp.run.place import default_output
@@ -257,15 +257,16 @@ def plot(
 
 @app.command()
 def report(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a batch, finished or not.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run or a batch, finished or not.")],
     x: Annotated[str | None, typer.Option("--x", help="Column along the abscissa; a current by default.")] = None,
     y: Annotated[str | None, typer.Option("--y", help="Column along the ordinate of the heat map.")] = None,
     value: Annotated[str | None, typer.Option("--value", help="Column that is shown; a potential by default.")] = None,
 ) -> int:
-    """Write one page on a batch: current-voltage families, heat maps over any two axes, failed cases."""
-    from spinepnp.batch.report import View, write_report
+    """Write the page of a run again (body, curves, tables); of a batch: families of curves, maps, failed cases."""
+    from spinepnp.batch.report import View
+    from spinepnp.commands.report import report as work
 
-    for path in write_report(directory, View(x, y, value)):
+    for path in work(directory, View(x, y, value)):
         print(path)
     return 0
 

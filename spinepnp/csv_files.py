@@ -32,6 +32,17 @@ def rows_of(path: str | Path) -> Iterator[dict[str, str]]:
         raise ValueError("is no CSV table; save it as CSV in UTF-8") from None
 
 
+def complete_rows(path: Path) -> list[dict[str, str]]:
+    """Complete rows of a table that the program writes: a run that was killed may end with a part of one.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError, csv.Error: it is no table.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row for row in csv.DictReader(file) if None not in row and None not in row.values()]
+
+
 def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]], *, header: bool = True) -> str:
     """Rows as CSV text; values without a column are left out.
 

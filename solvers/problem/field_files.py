@@ -18,8 +18,9 @@ import numpy as np
 
 from spinepnp.errors import CaseError, OutputError
 from spinepnp.meshes import SpineMesh
+from spinepnp.meshes.tagged_mesh import cells_of_facets
 from spinepnp.runtime.communication import on_root
-from spinepnp.runtime.files import write_atomically
+from spinepnp.runtime.files import BOUNDARY, write_atomically
 from spinepnp.runtime.stack import FunctionSpace, Mesh, cell_nodes, coordinate_element, dolfinx
 from spinepnp.solvers.model.initial import array_name
 from spinepnp.units import CONCENTRATION, POTENTIAL
@@ -115,7 +116,7 @@ def _layout_of(spine: SpineMesh) -> tuple[Any, Any]:
     """
     mesh, nodes = spine.mesh, spine.mesh.geometry.input_global_indices
     owned = _owned_cells(mesh)
-    local = (spine.cell_order[: len(owned)], nodes[owned], nodes, mesh.geometry.x)
+    local = (spine.cell_order[: len(owned)], nodes[owned], nodes, mesh.geometry.x, facet_codes(spine))
     parts = mesh.comm.gather(local, root=0)
     if parts is None:
         return None, None
@@ -133,7 +134,22 @@ def _layout_of(spine: SpineMesh) -> tuple[Any, Any]:
     connectivity = renumbered[numbers.reshape(cells.shape)]
     grid = pyvista.UnstructuredGrid({VTK_SIMPLEX[cells.shape[1]]: connectivity}, points)
     grid.GetCells().ConvertTo32BitStorage()  # half of the bytes in each file; left alone where numbers are too large
+    position = np.empty(order.max() + 1, dtype=np.int64)
+    position[np.sort(order)] = np.arange(len(order))
+    for name in spine.boundary_facets:
+        codes = np.concatenate([p[4][name] for p in parts])
+        grid.field_data[f"{BOUNDARY}{name}"] = np.sort(4 * position[codes // 4] + codes % 4).astype(np.int32)
     return places, grid
+
+
+def facet_codes(spine: SpineMesh) -> dict[str, np.ndarray]:
+    """Facets of each boundary at the owned cells: four times the cell's number, plus the vertex opposite the facet."""
+    codes = {}
+    for name, facets in spine.boundary_facets.items():
+        cells, opposite = cells_of_facets(spine.mesh, facets).T
+        ours = cells < spine.mesh.topology.index_map(spine.mesh.topology.dim).size_local
+        codes[name] = 4 * spine.cell_order[cells[ours]].astype(np.int64) + opposite[ours]
+    return codes
 
 
 def _owned_cells(mesh: Mesh) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The verb `report`: a page on a batch, with current-voltage families and heat maps over any two of its axes.
+"""Page on a batch, with current-voltage families, heat maps over any two of its axes, and links to its cases.
 
 Made from the table alone; neither MPI nor DOLFINx is needed, and the batch may still be running.
 """
@@ -8,33 +8,36 @@ from __future__ import annotations
 import base64
 import io
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import numpy as np
 import pandas
 
 from spinepnp import __version__
+from spinepnp.batch.figures import draw_families, draw_heat, family_charts, numeric
 from spinepnp.batch.index import outcomes
+from spinepnp.batch.store import Store
 from spinepnp.batch.table import AXES, TABLE, assemble, read_listing
 from spinepnp.errors import CaseError, nearest
+from spinepnp.pages.curves import Chart, charts_data
+from spinepnp.pages.outcome import PAGE
+from spinepnp.pages.page import environment
+from spinepnp.pages.words import Words
+from spinepnp.plots.pictures import attempt
+from spinepnp.run.reports import report_run
 from spinepnp.runtime.files import write_atomically
 from spinepnp.units import CURRENT, POTENTIAL
-
-#: Largest number of panels of a figure.
-PANELS = 6
-
-#: Largest number of curves of a panel: more could not be told apart.
-CURVES = 12
 
 #: Largest number of rows of the table on the page.
 ROWS = 400
 
-#: File of the page.
-PAGE = "report.html"
+#: Largest number of cases whose own report is written with that of the batch.
+CASES = 200
+
+#: Largest table that stands in the page itself for download, bytes.
+WITHIN = 1_000_000
 
 #: File of the curves.
 FAMILIES = "families.png"
@@ -80,7 +83,9 @@ def write_report(directory: Path, view: View) -> list[Path]:
         heat = draw_heat(good, x, y, value, [c for c in varied if c != x])
         if heat is not None:
             pictures[HEAT] = _png(heat)
-    page = _page(directory, listing, table, varied, value, pictures)
+    charts = [] if x is None else family_charts(good, x, value, [c for c in varied if c != x])
+    _report_cases(directory, list(dict.fromkeys(table["key"])))
+    page = _page(directory, listing, table, varied, value, pictures, charts)
     files: dict[str, str | bytes] = {**pictures, PAGE: page}
     for name, content in files.items():
         write_atomically(directory / name, content, then="run it again")
@@ -101,21 +106,17 @@ def _known(table: pandas.DataFrame, name: str, option: str, choices: list[str]) 
     raise CaseError(option, f"no such column; {nearest(name, choices)}", name)
 
 
-def _numbers(table: pandas.DataFrame, columns: list[str]) -> list[str]:
-    return [c for c in columns if pandas.api.types.is_numeric_dtype(table[c])]
-
-
 def _abscissa(table: pandas.DataFrame, varied: list[str], view: View) -> str | None:
     if view.x is not None:
         return _known(table, view.x, "--x", varied)
-    numbers = _numbers(table, varied)
+    numbers = numeric(table, varied)
     currents = [c for c in numbers if c.endswith(f"_{CURRENT.suffix}")]
     return max(currents or numbers, key=lambda c: table[c].nunique(), default=None)
 
 
 def _value(table: pandas.DataFrame, varied: list[str], view: View) -> str:
     """Column that is shown: the potential at the boundary whose current is varied, by default."""
-    shown = [c for c in _numbers(table, list(table.columns)) if c not in table.attrs[AXES] and c != "case"]
+    shown = [c for c in numeric(table, list(table.columns)) if c not in table.attrs[AXES] and c != "case"]
     if view.value is not None:
         return _known(table, view.value, "--value", shown)
     ending = f".potential_{POTENTIAL.suffix}"
@@ -127,140 +128,12 @@ def _value(table: pandas.DataFrame, varied: list[str], view: View) -> str:
     return max(potentials or shown, key=lambda c: table[c].abs().max())
 
 
-def _text(column: str, value: Any) -> str:
-    """``radius = 50 nm``: a value with the last part of its column's name."""
-    name, _, unit = column.rsplit(".", 1)[-1].rpartition("_")
-    if isinstance(value, str) or not name:
-        return str(value)
-    return f"{name} = {value:g} {unit}"
-
-
-def _label(column: str) -> str:
-    """``boundaries.top.current (pA)``: a column's name as an axis is called."""
-    path, _, unit = column.rpartition("_")
-    return f"{path.removesuffix('.value')} ({unit})" if path else column
-
-
-def _parts(table: pandas.DataFrame, columns: list[str]) -> Iterator[tuple[str, pandas.DataFrame]]:
-    """Parts of a table whose rows agree in some columns, with their common values as text."""
-    differing = [c for c in columns if table[c].nunique(dropna=False) > 1]
-    if not differing:
-        yield "", table
-        return
-    for values, part in table.groupby(differing, sort=False, dropna=False):
-        yield ", ".join(_text(c, v) for c, v in zip(differing, values, strict=True) if v == v), part
-
-
-def _panels(table: pandas.DataFrame, others: list[str]) -> list[tuple[str, pandas.DataFrame]]:
-    """Parts of a table that get a panel each: by the columns with words, such as the shape."""
-    words = [c for c in others if c not in _numbers(table, others)]
-    parts = list(_parts(table, words))
-    return parts[:PANELS]
-
-
-def _figure(number: int, width: float, height: float) -> tuple[Any, list[Any]]:
-    import matplotlib.figure
-
-    columns = min(number, 3)
-    rows = -(-number // columns)
-    figure = matplotlib.figure.Figure(figsize=(width * columns, height * rows), dpi=150, layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for unused in axes[number:]:
-        unused.set_axis_off()
-    return figure, list(axes[:number])
-
-
-def draw_families(table: pandas.DataFrame, x: str, value: str, others: list[str]) -> Any:
-    """Curves of a value over an axis, one for each combination of the others; a panel for each word among them.
-
-    Args:
-        table: results of a batch, one row a case.
-        x: column of the abscissa.
-        value: column of the ordinate.
-        others: columns of the other axes of the batch.
-
-    Returns:
-        Figure of matplotlib.
-    """
-    import matplotlib
-
-    panels = _panels(table, others)
-    figure, axes = _figure(len(panels), 5.2, 4.0)
-    for place, (title, part) in zip(axes, panels, strict=True):
-        curves = list(_parts(part, others))
-        colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.88, min(len(curves), CURVES)))
-        for colour, (label, curve) in zip(colours, curves[:CURVES], strict=False):
-            curve = curve.sort_values(x)
-            place.plot(curve[x], curve[value], "o-", color=colour, markersize=3.5, linewidth=1.4, label=label)
-        more = f" (first {CURVES} of {len(curves)})" if len(curves) > CURVES else ""
-        place.set_title(title + more, fontsize=10)
-        place.set_xlabel(_label(x))
-        place.set_ylabel(_label(value))
-        place.grid(alpha=0.3)
-        if len(curves) > 1:
-            place.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def _maps(table: pandas.DataFrame, y: str | None, others: list[str]) -> Iterator[tuple[str, str, pandas.DataFrame]]:
-    """Title, column along the ordinate, and rows of each panel of a map."""
-    numbers = _numbers(table, others)
-    for title, part in _parts(table, [c for c in others if c not in numbers and c != y]):
-        within = [c for c in others if part[c].nunique() > 1]
-        ordinate = y or max(within, key=lambda c: part[c].nunique(), default=None)
-        if ordinate is not None and part[ordinate].notna().any():
-            for detail, rows in _parts(part, [c for c in within if c != ordinate]):
-                yield ", ".join(filter(None, (title, detail))), ordinate, rows
-
-
-def draw_heat(table: pandas.DataFrame, x: str, y: str | None, value: str, others: list[str]) -> Any:
-    """A value over two axes as a map with numbers; a panel for each combination of the others.
-
-    Args:
-        table: results of a batch, one row a case.
-        x: column of the abscissa.
-        y: column of the ordinate; by default the one with most values in a panel.
-        value: column that is shown by colours and numbers.
-        others: columns of the other axes of the batch.
-
-    Returns:
-        Figure of matplotlib; ``None`` where nothing has two axes.
-    """
-    panels = list(_maps(table, y, others))[:PANELS]
-    if not panels:
-        return None
-    figure, axes = _figure(len(panels), 5.2, 3.6)
-    limits = float(table[value].min()), float(table[value].max())
-    image = None
-    for place, (title, ordinate, part) in zip(axes, panels, strict=True):
-        grid = part.pivot_table(index=ordinate, columns=x, values=value, aggfunc="mean", sort=True)
-        image = place.imshow(
-            grid.to_numpy(), origin="lower", aspect="auto", cmap="viridis", vmin=limits[0], vmax=limits[1]
-        )
-        place.set_xticks(range(grid.shape[1]), [_tick(v) for v in grid.columns], rotation=45, fontsize=8)
-        place.set_yticks(range(grid.shape[0]), [_tick(v) for v in grid.index], fontsize=8)
-        place.set_xlabel(_label(x))
-        place.set_ylabel(_label(ordinate))
-        place.set_title(title, fontsize=10)
-        if grid.size <= 80:
-            middle = 0.5 * (limits[0] + limits[1])
-            for (row, column), number in np.ndenumerate(grid.to_numpy()):
-                if np.isfinite(number):
-                    shade = "black" if number > middle else "white"
-                    place.text(column, row, f"{number:.3g}", ha="center", va="center", fontsize=7, color=shade)
-    figure.colorbar(image, ax=axes, label=_label(value), shrink=0.8)
-    return figure
-
-
-def _tick(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float | int) else str(value)
-
-
-def _number(value: Any) -> str:
-    """Text of a cell of the table on the page."""
-    if value is None or value != value:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _report_cases(directory: Path, keys: list[str]) -> None:
+    """Write the reports of the first cases that have results but no report."""
+    places = [Store(directory).cases / key for key in keys[:CASES]]
+    for place in places:
+        if (place / TABLE).exists() and not (place / PAGE).exists():
+            attempt(partial(report_run, place), "the report of a case")
 
 
 def _png(figure: Any) -> bytes:
@@ -276,26 +149,37 @@ def _page(
     varied: list[str],
     value: str,
     pictures: dict[str, bytes],
+    charts: list[Chart],
 ) -> str:
     """HTML of the page, with its pictures inside."""
     failed = table[table["status"] != "ok"]
     potentials = [c for c in table.columns if c.endswith(f".potential_{POTENTIAL.suffix}") and table[c].abs().max() > 0]
     shown = ["case", *varied, *dict.fromkeys([value, *potentials]), "status"]
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("spinepnp.batch", "."), autoescape=True)
-    environment.filters["number"] = _number
-    return environment.get_template("report.html.j2").render(
+    words = Words.of(table.columns)
+    content = table.to_csv(index=False, lineterminator="\n").encode()
+    first = table.head(ROWS)
+    links = [_link(directory, key) for key in first["key"]]
+    return environment("spinepnp.batch").get_template("report.html.j2").render(
         title=listing["title"] or directory.resolve().name,
         cases=len(listing["cases"]),
         solved=int((table.groupby("case")["status"].first() == "ok").sum()),
         missing=len(listing["cases"]) - table["case"].nunique(),
-        failed=failed[["case", *[c for c in listing["axes"] if c in table], "reason"]].to_dict("records"),
-        axes=[(c, table[c].dropna().unique().tolist()) for c in varied],
-        pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},
-        columns=shown,
-        rows=table[shown].head(ROWS).to_dict("records"),
+        failed=failed[["case", "reason"]].to_dict("records"),
+        axes=[(words.of_column(c).label, table[c].dropna().unique().tolist()) for c in varied],
+        pictures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
+        charts=list(zip(charts, charts_data(charts), strict=True)),
+        columns=[(c, words.of_column(c).label) for c in shown],
+        rows=list(zip(first[shown].to_dict("records"), links, strict=True)),
         total=len(table),
         file=TABLE,
+        table=base64.b64encode(content).decode() if len(content) <= WITHIN else "",
         codes=sorted(table["version"].dropna().unique()),
         version=__version__,
         when=time.strftime("%Y-%m-%d %H:%M"),
-    )
+    )  # fmt: skip
+
+
+def _link(directory: Path, key: str) -> str:
+    """Address of the report of a case from the page; empty where there is none."""
+    page = Store(directory).cases / key / PAGE
+    return page.relative_to(directory).as_posix() if page.exists() else ""

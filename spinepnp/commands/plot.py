@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from spinepnp.case.case import Case, load_case
-from spinepnp.errors import CaseError, reason_of
+from spinepnp.errors import CaseError
 from spinepnp.plots.animation import draw_animation
 from spinepnp.plots.pictures import attempt, draw
+from spinepnp.run.reports import NEEDED, read_rows, read_run
 from spinepnp.runtime.files import fields_path
-
-NEEDED = ("case.toml", "observables.csv")
 
 
 def plot_run(directory: Path, *, animation: bool = True) -> list[Path]:
@@ -23,9 +20,12 @@ def plot_run(directory: Path, *, animation: bool = True) -> list[Path]:
     Raises:
         CaseError: there is no such directory, or no results of a solved point in it.
     """
-    case, rows = _read(directory)
+    case, rows = read_run(directory)
+    if not any(row.get("status") == "ok" for row in rows):
+        problem = "holds no solved point, so that there is nothing to draw; give another directory"
+        raise CaseError(str(directory), problem)
     traced = directory / "trace.csv"
-    trace = _rows(traced) if traced.is_file() else []
+    trace = read_rows(traced) if traced.is_file() else []
     made = draw(case, rows, _last_fields(directory), directory, trace)
     if animation and case.study.kind == "transient":
         made += attempt(lambda: draw_animation(case, directory))
@@ -34,37 +34,6 @@ def plot_run(directory: Path, *, animation: bool = True) -> list[Path]:
         if all((below / name).is_file() for name in NEEDED):
             made += plot_run(below, animation=animation)
     return made
-
-
-def _read(directory: Path) -> tuple[Case, list[dict[str, str]]]:
-    """The case of a result directory, and its complete rows."""
-    if not directory.is_dir():
-        raise CaseError(str(directory), "is no directory; give the result directory of a run")
-    missing = [name for name in NEEDED if not (directory / name).is_file()]
-    if missing:
-        raise CaseError(str(directory), f"holds no results ({missing[0]} is missing); give the directory of a run")
-    case, rows = load_case(directory / NEEDED[0]), _rows(directory / NEEDED[1])
-    if not any(row.get("status") == "ok" for row in rows):
-        raise CaseError(
-            str(directory), "holds no solved point, so that there is nothing to draw; give another directory"
-        )
-    return case, rows
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    """The complete rows of a table: a run that was killed may end with a part of one.
-
-    Raises:
-        CaseError: it is no table.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise CaseError(str(path), f"cannot be read ({reason_of(error)}); give another directory") from None
-    except (ValueError, csv.Error):
-        raise CaseError(str(path), "is no table of results; give another directory") from None
-    return [row for row in rows if None not in row and None not in row.values()]
 
 
 def _last_fields(directory: Path) -> Path:

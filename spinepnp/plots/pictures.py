@@ -69,12 +69,12 @@ def not_in_parts(fields: Path) -> Path | None:
     return None
 
 
-def attempt(work: Callable[[], list[Path]]) -> list[Path]:
-    """Files that a drawing makes; none, and a warning, where it fails."""
+def attempt(work: Callable[[], list[Path]], what: str = "a picture") -> list[Path]:
+    """Files that a drawing makes; none, and a warning that names it, where it fails."""
     try:
         return work()
     except Exception as error:  # drawing libraries raise anything; the results are complete without pictures
-        print(f"a picture could not be drawn: {' '.join(str(error).split())[:200]}", file=sys.stderr)
+        print(f"{what} could not be drawn: {' '.join(str(error).split())[:200]}", file=sys.stderr)
         return []
 
 

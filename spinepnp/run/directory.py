@@ -151,19 +151,20 @@ class ResultDirectory:
             "--resume", "the directory holds results of another case; give another --output", str(self.path)
         )
 
-    def has_summary(self) -> bool:
-        """Whether summary.json is there and whole."""
-        try:
-            return isinstance(json.loads((self.path / "summary.json").read_text(encoding="utf-8")), dict)
-        except (OSError, ValueError):
-            return False
-
-    def _digest_of_summary(self) -> str:
+    def read_summary(self) -> dict[str, Any]:
+        """Content of summary.json; empty where it is missing or damaged."""
         try:
             summary = json.loads((self.path / "summary.json").read_text(encoding="utf-8"))
-            return str(summary["case_digest"])
-        except (OSError, ValueError, TypeError, KeyError):
-            return ""
+        except (OSError, ValueError):
+            return {}
+        return summary if isinstance(summary, dict) else {}
+
+    def has_summary(self) -> bool:
+        """Whether summary.json is there and whole."""
+        return bool(self.read_summary())
+
+    def _digest_of_summary(self) -> str:
+        return str(self.read_summary().get("case_digest", ""))
 
     def begin(self, resolved_case: str) -> None:
         """Start writing: clear what is replaced, and keep the resolved case."""
@@ -292,7 +293,7 @@ class Recorder:
             raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
 
     def draw(self, rows: list[dict[str, Any]], grid: Any = None, trace: Sequence[dict[str, Any]] = ()) -> None:
-        """Draw all pictures that suit the run, or let them be drawn in the background. On rank 0.
+        """Draw all pictures that suit the run and write its report, or let it be done in the background. On rank 0.
 
         Args:
             rows: rows of observables.csv.
@@ -304,10 +305,14 @@ class Recorder:
         if not self.options.pictures:
             return
         file = pictures.not_in_parts(fields_path(path / "fields")) if grid is None or background is not None else None
+        from spinepnp.pages import drawing
+        from spinepnp.run.summary import outcome_of
+
+        outcome = outcome_of(self.case, rows, self.directory.read_summary(), trace)
         if background is None:
-            pictures.draw(self.case, rows, file if grid is None else grid, path, trace)
+            drawing.draw(self.case, rows, file if grid is None else grid, path, trace, outcome)
         else:
-            background.draw(self.case, rows, file, path, trace)
+            background.draw(self.case, rows, file, path, trace, outcome)
 
     def finish_pictures(self) -> None:
         """Wait for pictures that are drawn in the background, at the end of the whole run. On rank 0."""

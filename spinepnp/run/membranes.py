@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spinepnp.case.case import Case
 from spinepnp.solvers.model.compartment_charge import charge_of, remark_on_charge
 from spinepnp.solvers.problem.columns import BESIDE, TIME_COLUMN
-from spinepnp.solvers.problem.solution import Solution
 from spinepnp.units import CONCENTRATION, CURRENT, TIME, parse_quantity, to_unit
+
+if TYPE_CHECKING:
+    from spinepnp.solvers.problem.solution import Solution
 
 #: Part of the names of columns with the currents of mechanisms, between the mechanism and the species.
 CURRENT_COLUMN = ".current_pA."

@@ -9,7 +9,7 @@ from typing import Any
 from spinepnp.case.case import Case
 from spinepnp.case.study import number_of
 from spinepnp.errors import SpineError
-from spinepnp.plots.background import PictureProcess
+from spinepnp.pages.background import PictureProcess
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
 #: Other files of a run, beside the fields of its points; nothing but these names is ever replaced.
 OTHER_FILES = (
     "trace.csv", "fields.vtu", "fields.pvtu", "fields.pvd", "checkpoint.npz", "checkpoint.older.npz", "run.log",
-    "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "animation.gif",
+    "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "membrane.png", "animation.gif",
+    "report.html",
 )  # fmt: skip
 
 #: Folders that a run or a batch makes in its directory.

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from spinepnp.case.case import Case
 from spinepnp.run.membranes import CURRENT_COLUMN
-from spinepnp.solvers.problem.columns import SYNAPTIC_CURRENT
-from spinepnp.units import CHARGE, CURRENT
+from spinepnp.run.options import Course
+from spinepnp.solvers.problem.columns import SYNAPTIC_CURRENT, shown_potential
+from spinepnp.units import CHARGE, CURRENT, POTENTIAL
 
 #: Parts of the names of columns with the charge of synapses, and with that which leaves through boundaries.
 CHARGE_IN, CHARGE_OUT = f".charge_{CHARGE.suffix}.", f".charge_out_{CHARGE.suffix}."
@@ -132,3 +134,23 @@ def _per_cent(values: Sequence[float], total: float) -> list[float]:
     missing = round(100.0 * STEPS - float(steps.sum()))
     steps[np.argsort(steps - exact, kind="stable")[:missing]] += 1.0
     return [float(step) / STEPS for step in steps]
+
+
+def course_of(case: Case, rows: Sequence[Mapping[str, Any]], trace: Sequence[Mapping[str, Any]]) -> Course:
+    """Start, changes and estimated errors of a transient.
+
+    Args:
+        case: case of the transient.
+        rows: rows of observables.csv, numbers or as they are read.
+        trace: rows of trace.csv.
+    """
+    first, change, error = rows[0], dict[str, float](), dict[str, float]()
+    for name in case.boundaries:
+        potential = shown_potential(name, *rows)
+        of_error = f"{potential.removesuffix(POTENTIAL.suffix)}error_{POTENTIAL.suffix}"
+        errors = [float(row[of_error]) for row in rows if row.get(of_error) not in ("", None)]
+        if errors:
+            values = [float(row[potential]) for row in trace or rows]
+            change[name] = max(abs(value - float(first[potential])) for value in values)
+            error[name] = max(errors)
+    return Course(dict(first), case.study.initial in ("steady", "rest"), change, error)

@@ -17,7 +17,7 @@ from spinepnp.case.estimate import check_feasible
 from spinepnp.case.remarks import remarks_of
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
-from spinepnp.plots.background import PictureProcess
+from spinepnp.pages.background import PictureProcess
 from spinepnp.run.membranes import charge_warnings, shown_potentials
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import check_place

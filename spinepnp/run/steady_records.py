@@ -130,17 +130,19 @@ class SteadyRecorder(Recorder):
         directory.write_table("observables.csv", [p.row for p in self._points if p.row])
 
     def finish(self) -> None:
-        """Write the fields of the last point and the pictures."""
+        """Write the fields of the last point, the pictures and the report."""
         solved = [point for point in self._points if point.row.get("status") == "ok"]
-        if not solved or not (self.options.fields or self.options.pictures):
+        if not (solved or self.comm.bcast(self.begun, root=0)) or not (self.options.fields or self.options.pictures):
             return
 
         def write(directory: ResultDirectory) -> None:
-            stem = directory.path / "fields"
-            last = fields_path(directory.path / self._stem_of(solved[-1]))
-            if last.exists() and last.parent != directory.path:
-                field_files.copy(last, stem)
-            self.draw([p.row for p in self._points], self._last[1] if self._last[0] is solved[-1] else None)
+            grid = None
+            if solved:
+                last = fields_path(directory.path / self._stem_of(solved[-1]))
+                if last.exists() and last.parent != directory.path:
+                    field_files.copy(last, directory.path / "fields")
+                grid = self._last[1] if self._last[0] is solved[-1] else None
+            self.draw([p.row for p in self._points], grid)
             self.finish_pictures()
 
         self.write(write)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from spinepnp.case.case import Case
 from spinepnp.meshes.report import body_line
+from spinepnp.pages.outcome import PAGE, Outcome
 from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import Course, SweepPoint
-from spinepnp.run.shares import charge_lines, current_shares
+from spinepnp.run.shares import charge_lines, course_of, current_shares
 from spinepnp.solvers.problem.columns import BESIDE, LAW, NOTHING, POTENTIAL_COLUMN, PROBE, printed, shown_potential
 
 #: End of the columns with the species whose currents are no numbers.
@@ -50,21 +52,52 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
     if points[0].case.title:
         console.print(points[0].case.title)
     console.print(_table(points))
+    for line in _lines(points):
+        console.print(line, soft_wrap=True)
+    pictures = ", ".join(sorted(path.name for path in directory.glob("*.png")))
+    made = [PAGE] if (directory / PAGE).exists() else []
+    made += [f"pictures: {pictures}"] if pictures else []
+    console.print(f"results: {directory}" + (f" ({', '.join(made)})" if made else ""))
+
+
+def outcome_of(
+    case: Case, rows: Sequence[dict[str, Any]], summary: Mapping[str, Any], trace: Sequence[dict[str, Any]] = ()
+) -> Outcome:
+    """What is printed at the end of a run, for its report.
+
+    Args:
+        case: case that was run.
+        rows: rows of observables.csv, numbers or as they are read.
+        summary: content of summary.json.
+        trace: rows of trace.csv.
+    """
+    if case.study.values is None:
+        peaks = {f"peak.{name}": peak["value"] for name, peak in summary.get("peaks", {}).items()}
+        status = {"status": summary["status"]} if "status" in summary else {}
+        points = [SweepPoint(0, case, None, {**row, **peaks, **status}) for row in rows[-1:]]
+        if points and case.study.kind == "transient":
+            points[0].course = course_of(case, rows, trace)
+    else:
+        pairs = enumerate(zip(case.points(), case.study.values, rows, strict=False))
+        points = [SweepPoint(i, single, value, dict(row)) for i, (single, value, row) in pairs]
+    if not points:
+        return Outcome()
+    headings, _, cells = _cells(points)
+    return Outcome(headings, cells, _lines(points))
+
+
+def _lines(points: list[SweepPoint]) -> list[str]:
+    """Remarks below the table."""
     last = points[-1].case.geometry
     body = body_line(last, None if last.files() else last.exact_measures()["volume"])
-    if body:
-        console.print(body + (" (in the last row)" if points[0].case.geometry != last else ""), soft_wrap=True)
-    rows = [point.row for point in points]
-    for line in (
-        *statements(rows, points[0].case.electrolyte.has_ions, [point.course for point in points]),
+    found = (
+        body + (" (in the last row)" if body and points[0].case.geometry != last else ""),
+        *statements([point.row for point in points], points[0].case.electrolyte.has_ions, [p.course for p in points]),
         _lost_currents(points),
         _spread_charge(points),
         *_through_mechanisms(points),
-    ):
-        if line:
-            console.print(line, soft_wrap=True)
-    pictures = ", ".join(sorted(path.name for path in directory.glob("*.png")))
-    console.print(f"results: {directory}" + (f" (pictures: {pictures})" if pictures else ""))
+    )
+    return [line for line in found if line]
 
 
 def statements(rows: list[dict[str, Any]], has_ions: bool, courses: Sequence[Course | None] = ()) -> list[str]:
@@ -198,16 +231,27 @@ def _table(points: list[SweepPoint]) -> Any:
     from rich.text import Text
 
     table = Table()
+    headings, justified, rows = _cells(points)
+    for heading, justify in zip(headings, justified, strict=True):
+        table.add_column(Text(heading), justify=justify)
+    for cells in rows:
+        table.add_row(*cells)
+    return table
+
+
+def _cells(points: list[SweepPoint]) -> tuple[list[str], list[Any], list[list[str]]]:
+    """Headings of the table, the sides on which its columns stand, and the texts of its rows."""
     columns = _columns(next((point for point in points if point.row.get("status") == "ok"), points[0]))
+    headings, justified = [], []
     for value in points[0].key.values():
         kind, path = points[0].case.study.kind_of_values, str(points[0].case.study.vary)
-        heading = f"{path.removesuffix('.value')}\n[{kind.unit}]" if kind else path
-        table.add_column(Text(heading), justify="right" if isinstance(value, float | int) else "left")
-    for title, _, _ in columns:
-        table.add_column(Text(title), justify="right")
-    table.add_column("status")
+        headings.append(f"{path.removesuffix('.value')}\n[{kind.unit}]" if kind else path)
+        justified.append("right" if isinstance(value, float | int) else "left")
+    headings += [*(title for title, _, _ in columns), "status"]
+    justified += [*("right" for _ in columns), "left"]
+    rows = []
     for point in points:
         cells = [f"{v:g}" if isinstance(v, float) else str(v) for v in point.key.values()]
         cells += [_cell(point.row, key, form) for _, key, form in columns]
-        table.add_row(*cells, "ok" if point.row.get("status") == "ok" else "failed")
-    return table
+        rows.append([*cells, "ok" if point.row.get("status") == "ok" else "failed"])
+    return headings, justified, rows

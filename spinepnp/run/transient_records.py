@@ -23,6 +23,7 @@ from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
 from spinepnp.run.growing_table import GrowingTable
 from spinepnp.run.options import Course, RunOptions
 from spinepnp.run.place import holds_results
+from spinepnp.run.shares import course_of
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
@@ -33,7 +34,7 @@ from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import on_mesh, pack
 from spinepnp.solvers.time.peaks import peaks, peaks_of_rows
 from spinepnp.solvers.time.transient import TransientProblem
-from spinepnp.units import POTENTIAL, TIME, to_unit
+from spinepnp.units import TIME, to_unit
 
 #: Format of checkpoints; those of another format are refused.
 FORMAT = 3
@@ -295,16 +296,7 @@ class TransientRecorder(Recorder):
 
     def course(self) -> Course:
         """Start, changes and estimated errors of the transient. On rank 0 only."""
-        first, change, error = self.rows[0], {}, {}
-        for name in self.case.boundaries:
-            potential = columns.shown_potential(name, *self.rows)
-            of_error = f"{potential.removesuffix(POTENTIAL.suffix)}error_{POTENTIAL.suffix}"
-            errors = [float(row[of_error]) for row in self.rows if row.get(of_error) not in ("", None)]
-            if errors:
-                values = [float(row[potential]) for row in self.trace or self.rows]
-                change[name] = max(abs(value - float(first[potential])) for value in values)
-                error[name] = max(errors)
-        return Course(first, self.case.study.initial in ("steady", "rest"), change, error)
+        return course_of(self.case, self.rows, self.trace)
 
     def _peaks(self) -> dict[str, dict[str, float]]:
         """Peaks of the trace, and of the rows where a number has no trace, in the order of the columns."""

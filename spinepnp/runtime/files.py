@@ -12,6 +12,9 @@ from xml.sax.saxutils import unescape
 
 from spinepnp.errors import OutputError, reason_of
 
+#: Beginning of the names of the field data of a file of fields with the facets of a boundary.
+BOUNDARY = "boundary."
+
 
 @contextmanager
 def replacing(path: Path, *, sync: bool = False, then: str = "continue with --resume") -> Iterator[Path]:

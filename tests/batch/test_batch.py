@@ -1,10 +1,12 @@
 """Batches: sweeps, groups of ranks, what survives a crash, tables, reports."""
 
+import base64
 import errno
 import fcntl
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -33,6 +35,7 @@ from spinepnp.run.steady import load_case, solve_case
 from spinepnp.runtime.claims import _claim_by_existence, claim
 from spinepnp.solvers.steady import SteadyProblem
 from support import CASES, ROOT
+from support.browser import look, needs_browser
 from support.commands import STACK, call, run_code
 
 BASE = f"""
@@ -615,18 +618,37 @@ class TestReports:
         assert call("report", str(small)) == 0
         assert capfd.readouterr().out.split() == [str(small / n) for n in ("report.html", "families.png", "heat.png")]
         page = (small / "report.html").read_text()
-        assert page.count("data:image/png;base64,") == 2
+        assert page.count("data:image/png;base64,") == 1
         assert "6 cases: 6 solved, 0 failed" in page
-        assert "<script" not in page
-        assert "http" not in page
+        assert '<th scope="col">potential at the top (mV)</th>' in page
+        data = json.loads(re.search(r'type="application/json" id="family-1">(.*?)</script>', page).group(1))
+        assert (data["x"], data["y"]) == ("current at the top (pA)", "potential at the top (mV)")
+        assert [curve["name"] for curve in data["curves"]] == ["radius = 80 nm", "radius = 100 nm"]
+        table = pandas.read_csv(small / "observables.csv")
+        for curve, radius in zip(data["curves"], (80.0, 100.0), strict=True):
+            (shown,) = (np.frombuffer(base64.b64decode(text), "<f8") for text in curve["y"])
+            assert list(shown) == list(table["top.potential_mV"][table["geometry.radius_nm"] == radius])
+        links = re.findall(r'<a href="(cases/\w+/report\.html)">(\d)</a>', page)
+        assert [number for _, number in links] == list("123456")
+        assert all("<h3>Currents</h3>" in (small / link).read_text() for link, _ in links)
+        content = re.search(r'href="data:text/csv;base64,([^"]*)" download="observables.csv"', page).group(1)
+        assert base64.b64decode(content) == (small / "observables.csv").read_bytes()
         for name in ("report.html", "families.png", "heat.png"):
             (small / name).unlink()
+
+    @needs_browser
+    def test_a_browser_shows_all_columns_at_three_widths(self, small, tmp_path):
+        assert call("report", str(small)) == 0
+        for (_, width), seen in look(tmp_path, [small / "report.html"]).items():
+            assert (seen["bad"], seen["wide"]) == (0, []), width
+            assert seen["scroll"] <= seen["width"] <= width
 
     def test_what_failed_stands_at_the_top_and_names_cannot_break_the_page(self, tmp_path):
         assert batch(tmp_path, 'title = "a <b> & c"\n' + WORSE) == 1
         assert call("report", str(tmp_path / "out")) == 0
         page = (tmp_path / "out" / "report.html").read_text()
         assert "a &lt;b&gt; &amp; c" in page
+        assert "a <b>" not in page
         assert page.index("beyond the limiting current") < page.index("What was varied")
 
     @pytest.mark.parametrize(
@@ -657,7 +679,7 @@ class TestReports:
 
     def test_a_directory_without_a_batch(self, tmp_path, capfd):
         assert call("report", str(tmp_path)) == 2
-        assert "holds no batch" in capfd.readouterr().err
+        assert "holds no batch and no run; give the directory of one" in capfd.readouterr().err
 
     def test_load_and_report_need_no_dolfinx(self, small, tmp_path):
         code = f"""

@@ -33,6 +33,7 @@ FLOORS = (
     ("validation.gnp.figures", "validation.studies"),
     ("case",),
     ("plots",),
+    ("pages",),
     ("run",),
     ("batch",),
     ("python",),

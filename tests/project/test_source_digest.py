@@ -8,7 +8,9 @@ from support import ROOT
 from support.commands import imports
 
 #: Reached from a run or a mesh, but unable to change a number: messages and pictures.
-WITHOUT_NUMBERS = {"spinepnp/errors.py", "spinepnp/messages.py", "spinepnp/figure_style.py", "spinepnp/plots"}
+WITHOUT_NUMBERS = {
+    "spinepnp/errors.py", "spinepnp/messages.py", "spinepnp/figure_style.py", "spinepnp/plots", "spinepnp/pages",
+}  # fmt: skip
 
 
 def reached(start):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from spinepnp.plots import background
+from spinepnp.pages import background
 from spinepnp.run.place import MARK
 from support.interruptions import SWEEP, TRANSIENT, of_job
 
@@ -20,7 +20,7 @@ FAMILY = SHORT + 'vary = "boundaries.top.current.value"\nvalues = ["20 pA", "50 
 #: Program that holds a process for pictures until it is ended.
 HOLDER = """
 import time
-from spinepnp.plots.background import background_pictures
+from spinepnp.pages.background import background_pictures
 from spinepnp.runtime import supervisor
 supervisor.begin()
 with background_pictures():
@@ -52,6 +52,9 @@ def test_pictures_are_those_of_the_run_itself(tmp_path, verb, text):
     assert pictures == drawn(tmp_path / "off")
     expected = {"potential.png", "iv.png"} if text == SWEEP else {"sweep.png", "points/0001/trace.png"}
     assert expected <= pictures.keys()
+    reports = {path.relative_to(tmp_path / "on") for path in (tmp_path / "on").rglob("report.html")}
+    assert reports == {path.relative_to(tmp_path / "off") for path in (tmp_path / "off").rglob("report.html")}
+    assert len(reports) == (1 if text == SWEEP else 3)
     assert list((tmp_path / "on").rglob("*.partial")) == []
 
 

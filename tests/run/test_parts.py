@@ -9,6 +9,7 @@ import pyvista
 import spinepnp as pnp
 from spinepnp.case.case import Case
 from spinepnp.errors import CaseError, OutputError
+from spinepnp.pages.body import marked_facets, read_frames
 from spinepnp.run import checkpoints
 from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import RunOptions
@@ -127,6 +128,11 @@ def test_fields_in_parts_are_those_of_the_whole(comm, folder, in_parts):
     assert np.allclose(parts, whole, rtol=1e-7, atol=1e-7 * np.abs(whole).max())
     with pytest.raises(CaseError, match="the body reaches"):
         FieldFile(str(path), "initial.file", comm).at_nodes(names, nodes + np.array([0.0, 0.5, 0.0]), fine.geometry)
+    if comm.rank == 0:  # for a report, the parts are one body without walls inside
+        bodies = [read_frames([("", file)]) for file in (folder / "whole.vtu", path)]
+        outlines = [np.vstack(list(marked_facets(fields.grid).values())) for fields in bodies]
+        assert len(outlines[0]) == len(outlines[1])
+        assert bodies[0].grid.n_points == bodies[1].grid.n_points
 
 
 @pytest.mark.mpi

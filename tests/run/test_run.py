@@ -55,7 +55,7 @@ class TestTheFirstCase:
         names = {path.name for path in sweep[0].iterdir()}
         assert names == {
             "case.toml", "summary.json", "observables.csv", "solver.csv", "run.log", "fields.vtu", "points",
-            "iv.png", "potential.png", "profile.png",
+            "report.html", "iv.png", "potential.png", "profile.png",
         }  # fmt: skip
         assert len((sweep[0] / "run.log").read_text().splitlines()) == 4
 

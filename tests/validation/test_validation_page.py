@@ -4,8 +4,6 @@ import base64
 import html.parser
 import json
 import re
-import shutil
-import subprocess
 import tomllib
 from dataclasses import asdict, replace
 from xml.etree import ElementTree
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 import pyvista
 
+from spinepnp.pages.body import viewer_html
 from spinepnp.plots.style import ColourScale
 from spinepnp.validation.report import error_bars, page, previous, statements
 from spinepnp.validation.report.environment import Environment
@@ -24,10 +23,10 @@ from spinepnp.validation.report.figures import drawing
 from spinepnp.validation.report.figures.drawing import Drawn, Job, LeftOutError, Sheet, draw_all, select_jobs
 from spinepnp.validation.report.figures.list import jobs
 from spinepnp.validation.report.page import Contents, render, write_page
-from spinepnp.validation.report.viewer3d import viewer_html
 from spinepnp.validation.suite.assess import Verdict
 from spinepnp.validation.suite.plan import load_subjects
 from support import CASES, ROOT
+from support.browser import look, needs_browser
 
 FOLDER = CASES / "validation"
 HERE = Environment({"spinepnp": "1", "numpy": "2"}, "1+abc", "a <machine>", 1, "2026-01-01 00:00", 12.0)
@@ -248,24 +247,23 @@ def tetrahedra():
     return grid
 
 
-LOOKS = [("V", ColourScale("V", "viridis", (0.0, 1.0)))]
+LOOKS = {"V": ColourScale("V (mV)", "viridis", (0.0, 1.0))}
 
 
-def test_a_body_to_turn_holds_the_colours_of_its_field():
+def test_a_body_to_turn_holds_its_field():
     text = viewer_html(tetrahedra(), LOOKS)
     data = json.loads(re.search(r'type="application/json"[^>]*>(.*?)</script>', text).group(1))
-    arrays = (("points", "<i2"), ("triangles", "<u4"))
-    points, triangles = (
-        np.frombuffer(base64.b64decode(data[k]), kind).reshape(-1, 3).astype(int) for k, kind in arrays
-    )
-    colours = np.frombuffer(base64.b64decode(data["colours"][0]), np.uint8).reshape(-1, 3)
-    points = points.astype(int)
-    assert len(points) == len(colours)
-    assert triangles.max() == len(points) - 1
-    assert np.ptp(points[:, 1]) == pytest.approx(0.5 * np.ptp(points[:, 0]), rel=1e-3)  # the half before is cut away
-    low, high = points[:, 2] == points[:, 2].min(), points[:, 2] == points[:, 2].max()
-    assert len(np.unique(colours[low], axis=0)) == len(np.unique(colours[high], axis=0)) == 1
-    assert tuple(colours[low][0]) == (68, 1, 84)
+    points = np.frombuffer(base64.b64decode(data["points"]), "<f4").reshape(-1, 3)
+    triangles = np.frombuffer(base64.b64decode(data["triangles"]), "<u4").reshape(-1, 3)
+    (field,) = data["fields"]
+    values = np.frombuffer(base64.b64decode(field["values"][0]), "<u2") / 65535.0
+    assert triangles.max() == len(points) - 1 == len(values) - 1
+    assert values == pytest.approx(points[:, 2], abs=1e-4)
+    assert (field["label"], field["unit"], field["limits"]) == ("V", "mV", [0.0, 1.0])
+    cut = triangles[len(base64.b64decode(data["patches"])) :]
+    assert len(cut) > 1
+    assert points[cut][:, :, 1] == pytest.approx(data["plane"])
+    assert data["plane"] == 0.5
 
 
 # --- comparison with the run before
@@ -319,37 +317,11 @@ def test_the_verb_writes_the_page_and_compares(spinepnp, verb, tmp_path):
 # --- in a browser
 
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-
-PROBE = """<script>
-addEventListener("load", () => {
-  const bad = [...document.images].filter(i => !i.complete || i.naturalWidth === 0).length;
-  const wide = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1
-    && !e.closest(".scroll")).length;
-  document.title = JSON.stringify({images: document.images.length, bad, wide, width: innerWidth,
-    scroll: document.documentElement.scrollWidth});
-});
-</script></head>"""
-
-
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+@needs_browser
 def test_a_browser_shows_it_whole_also_on_a_phone(tmp_path):
     solid = picture("wide", size=(2000, 100), extra=viewer_html(tetrahedra(), LOOKS))
     path = write_page(contents(drawn=[picture(), solid]), tmp_path)
-    framed = tmp_path / "phone.html"
-    (tmp_path / "probed.html").write_text(path.read_text().replace("</head>", PROBE))
-    framed.write_text('<iframe src="probed.html" width="400" height="800" id="f"></iframe><script>'
-                      'setTimeout(() => document.title = f.contentDocument.title, 1500)</script>')  # fmt: skip
-    done = subprocess.run(
-        [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
-         "--enable-logging=stderr", "--v=0", f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=4000",
-         "--dump-dom", framed.as_uri()],
-        capture_output=True, text=True, timeout=50,
-    )  # fmt: skip
-    said = [line for line in done.stderr.splitlines() if "CONSOLE" in line and "GL" not in line]
-    assert said == []
-    seen = json.loads(re.search(r"<title>(.*?)</title>", done.stdout).group(1))
-    assert seen["images"] == 2
-    assert (seen["bad"], seen["wide"]) == (0, 0)
-    assert seen["width"] <= 400
-    assert seen["scroll"] <= seen["width"]
+    for (_, width), seen in look(tmp_path, [path], widths=(400, 1280)).items():
+        assert seen["images"] == 2
+        assert (seen["bad"], seen["wide"]) == (0, [])
+        assert seen["scroll"] <= seen["width"] <= width

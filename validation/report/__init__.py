@@ -4,5 +4,4 @@ record          report.json and the folder of the report
 page            report.html, with `previous` (changes), `error_bars` (counts) and `environment` at its foot
 errata          errors and gaps of the papers; `statements` has the sentences, `evidence` their numbers
 figures         figures of the papers, drawn from solved cases
-viewer3d        a body that the reader can turn
 """

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
+from spinepnp.pages.page import environment
 from spinepnp.runtime.files import write_atomically
 from spinepnp.validation.report.environment import Environment
 from spinepnp.validation.report.errata import ERRATA, Erratum
@@ -153,12 +153,7 @@ def by_kind(changed: Sequence[Change]) -> list[tuple[str, list[Change]]]:
 
 def render(contents: Contents) -> str:
     """Text of the page."""
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("spinepnp.validation.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = environment("spinepnp.validation.report")
     templates.filters.update(number=number, small=small, used=used, word=word, safe_html=Markup)
     verdicts, drawn = contents.verdicts, contents.drawn
     numbers: Mapping[str, Mapping[str, float]] = {figure.name: figure.numbers for figure in drawn}

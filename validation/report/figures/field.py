@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from spinepnp.pages.body import viewer_html
 from spinepnp.plots.bodies import View, page
 from spinepnp.plots.scene import can_render
 from spinepnp.plots.style import ColourScale
@@ -12,7 +13,6 @@ from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validation.report.evidence import Evidence
 from spinepnp.validation.report.figures.cases import case_of, probes
 from spinepnp.validation.report.figures.drawing import LeftOutError, Sheet
-from spinepnp.validation.report.viewer3d import viewer_html
 
 #: Keys of a mesh of a spine that is solved in a few seconds.
 COARSE = {"mesh.size": "90 nm", "mesh.grade": {"cap": {"size": "4 nm", "growth": 1.8}}}
@@ -42,15 +42,15 @@ def spine(_evidence: Evidence, comm: Any) -> Sheet:
          centre.concentration["Na"] / CONCENTRATION.si),
     )  # fmt: skip
     view = View(grid, opened=True)
-    pictures, scales = [], []
+    pictures, looks = [], {}
     for name, label, colours, highest in fields:
         scale = ColourScale(label, colours, (float(grid.get_data_range(name)[0]), TOP * highest), extend="max")
         pictures.append((view.picture(name, scale), scale))
-        scales.append((name, scale))
+        looks[name] = scale
     canvas, _, title = page(pictures, view.extent, "", flat=False)
     title.set_text("")
     view.close()
-    extra = viewer_html(grid, scales)
+    extra = viewer_html(grid, looks)
     caption = (
         f"A steady state with 50 pA of sodium into a cap of 10 nm, on {cells} tetrahedra, cut open; white lines are "
         f"levels. The neck carries the drop, the head is level but for the cap, which is at about {cap:.0f} mV. This "

@@ -1,7 +1,7 @@
-"""Pictures of a run in a process of its own, which draws while the run solves and is ready when the run ends.
+"""Pictures and report of a run in a process of its own, which draws while the run solves and is ready with it.
 
 The process needs neither MPI nor DOLFINx. It is started by a command only, on rank 0, where a core is free for it; all
-else draws in the process of the run (`pictures.draw`), as on a node whose cores all have ranks.
+else draws in the process of the run (`drawing.draw`), as on a node whose cores all have ranks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from spinepnp.pages.outcome import NOTHING, Outcome
 from spinepnp.runtime import supervisor
 from spinepnp.runtime.ranks import RANK_VARIABLES, rank_from_launcher, ranks_on_this_machine
 
@@ -81,7 +82,7 @@ class PictureProcess:
 
     def __init__(self) -> None:
         places = [os.path.abspath(place) for place in sys.path if place]
-        code = f"import sys; sys.path[:] = {places!r}; from spinepnp.plots import background; background.main()"
+        code = f"import sys; sys.path[:] = {places!r}; from spinepnp.pages import background; background.main()"
         variables = {k: v for k, v in os.environ.items() if not k.startswith(OF_LAUNCHERS)}
         self._process = subprocess.Popen(
             [sys.executable, "-c", code, str(os.getpid())],
@@ -99,8 +100,9 @@ class PictureProcess:
         fields: Path | None,
         directory: Path,
         trace: Sequence[dict[str, Any]] = (),
+        outcome: Outcome = NOTHING,
     ) -> None:
-        """Let all pictures be drawn that suit a run; see `pictures.draw`. Returns before they are.
+        """Let all pictures be drawn that suit a run, and its report; see `drawing.draw`. Returns before they are.
 
         Args:
             case: case that was run.
@@ -108,14 +110,15 @@ class PictureProcess:
             fields: file of the last fields; ``None`` where they are in parts.
             directory: directory of the pictures, which stays where it is until `finish`.
             trace: rows of trace.csv.
+            outcome: what the run prints at its end.
         """
         if fields is None or not _fits(fields):
-            from spinepnp.plots import pictures
+            from spinepnp.pages import drawing
 
-            pictures.draw(case, rows, fields, directory, trace)
+            drawing.draw(case, rows, fields, directory, trace, outcome)
             return
         self._last = directory
-        job = pickle.dumps((case, list(rows), fields.absolute(), directory.absolute(), list(trace)))
+        job = pickle.dumps((case, list(rows), fields.absolute(), directory.absolute(), list(trace), outcome))
         with suppress(OSError):  # it has died, which `finish` tells
             pickle.dump((str(directory), job), self._input)
             self._input.flush()
@@ -203,14 +206,14 @@ def main() -> None:
     jobs = _Jobs(sys.stdin.buffer)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
     os.dup2(2, 1)  # libraries print there
-    from spinepnp.plots import pictures
+    from spinepnp.pages import drawing
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # as in the run itself
     if not jobs.waiting:
-        pictures.warm_up()
+        drawing.warm_up()
     with redirect_stderr(io.StringIO()) as complaints:
         for job in jobs:
-            pictures.draw(*job)
+            drawing.draw(*job)
     answers.write(complaints.getvalue()[-LONGEST_COMPLAINT:])
     answers.flush()
     os._exit(0)  # nothing is left to be done, and libraries take their time
