@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from spinepnp.geometries.triangles.anatomy import Anatomy, find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
 from spinepnp.geometries.triangles.mending import Mended, made_anew, mended
+from spinepnp.geometries.triangles.own_frame import Frame, in_own_frame
 from spinepnp.geometries.triangles.remeshing import remeshed
+from spinepnp.geometries.triangles.smoothing import smoothed
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
-from spinepnp.geometries.triangulation import Triangulation, problem_of
+from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
 
 #: Factors of the edge lengths that are tried until the remeshed surface does not intersect itself.
 ATTEMPTS = (1.0, 0.8)
+
+#: Edge length before the cuts, over the one after them: what two remeshings lose at sharp edges is that of one.
+FIRST_SIZE = 0.5
 
 #: Spacings of the grids, over volume by area, on which a surface is made anew where no size gives a sound one.
 OTHER_GRIDS = (0.14, 0.1, 0.3, 0.4)
@@ -48,20 +53,21 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
         ValueError: no size gives a sound surface; says why.
     """
     problem = None
+    given, frame = in_own_frame(surface)  # a plane of a cut, turned, leaves rounding that would decide between edges
     for factor in ATTEMPTS:
-        found = remeshed(surface, edge_lengths(surface, factor * size))
+        found = remeshed(given, edge_lengths(given, factor * size))
         problem = problem_of(found)
         if problem is None:
-            return found
+            return frame.surface_back(found)
     raise ValueError(f"cannot be remeshed: the result {problem}")
 
 
-def _whole(repaired: Mended) -> tuple[Mended, Triangulation]:
+def remeshed_whole(repaired: Mended) -> tuple[Mended, Triangulation]:
     """The mended surface, on another grid where it must be, and its remeshed form."""
     for share in (None, *OTHER_GRIDS):
         try:
-            candidate = repaired if share is None else made_anew(repaired, share)
-            return candidate, soundly_remeshed(candidate.surface, bulk_size(candidate.surface))
+            candidate = smoothed(repaired) if share is None else made_anew(repaired, share)
+            return candidate, soundly_remeshed(candidate.surface, FIRST_SIZE * bulk_size(candidate.surface))
         except ValueError:
             if share == OTHER_GRIDS[-1]:
                 raise
@@ -71,7 +77,7 @@ def _whole(repaired: Mended) -> tuple[Mended, Triangulation]:
 def ready_spine(
     points: np.ndarray, triangles: np.ndarray, psd_area: float, base: np.ndarray | None = None
 ) -> ReadySpine:
-    """Mend, remesh, cut and mark the surface of a spine.
+    """Mend, remesh, cut and mark the surface of a spine, in its own frame: the result turns with the file.
 
     Args:
         points: coordinates, shape (points, 3).
@@ -82,8 +88,24 @@ def ready_spine(
     Raises:
         ValueError: a step fails; says which and why.
     """
-    repaired, whole = _whole(mended(points, triangles))
-    anatomy = find_anatomy(whole, base)
+    given, frame = in_own_frame(Triangulation(points, triangles, np.zeros(len(triangles), dtype=int), (UNNAMED,)))
+    repaired, whole = remeshed_whole(mended(given.points, given.triangles))
+    anatomy = find_anatomy(whole, None if base is None else frame.into(base))
     cut = cut_off(whole, anatomy.cut, anatomy.direction, "base", anatomy.tip, flat_triangles)
     marked, radius = named_disc(cut, anatomy.pole, psd_area, "psd")
-    return ReadySpine(soundly_remeshed(marked, bulk_size(marked)), anatomy, repaired, radius)
+    ready = soundly_remeshed(marked, bulk_size(marked))
+    return _turned_back(ReadySpine(ready, anatomy, repaired, radius), frame)
+
+
+def _turned_back(spine: ReadySpine, frame: Frame) -> ReadySpine:
+    """A spine from the frame in which it was made ready."""
+    anatomy, mend = spine.anatomy, spine.mended
+    places = {name: frame.back(getattr(anatomy, name)) for name in ("tip", "pole", "cut")}
+    return ReadySpine(
+        surface=frame.surface_back(spine.surface),
+        anatomy=replace(anatomy, direction=frame.direction_back(anatomy.direction), **places),
+        mended=replace(
+            mend, surface=frame.surface_back(mend.surface), shells=tuple(frame.surface_back(s) for s in mend.shells)
+        ),
+        disc_radius=spine.disc_radius,
+    )

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from spinepnp.batch.spine_page import write_spine_page
 from spinepnp.errors import CaseError, SolveError, SpineError
 from spinepnp.geometries import ImportedSurface
+from spinepnp.geometries.triangles.patch_file import write_patches
 from spinepnp.geometries.triangles.spine import ReadySpine, ready_spine
 from spinepnp.geometries.triangles.spine_files import count_spines, guessed_unit, read_spine
 from spinepnp.meshes import MeshOptions, generate
@@ -98,7 +100,7 @@ def surface(request: SurfaceRequest, comm: Any) -> int:
         if comm.rank == 0:
             print(_line(row), flush=True)
     if request.every:
-        on_root(comm, lambda: _write_table(rows, request.output))
+        on_root(comm, lambda: _write_table(rows, request))
     return 0 if all(row["status"] == "ok" for row in rows) else 1
 
 
@@ -181,12 +183,7 @@ def _write_spine(spine: ReadySpine, folder: Path) -> None:
     import meshio
 
     surface = spine.surface
-    mesh = meshio.Mesh(
-        surface.points, [("triangle", surface.triangles)],
-        cell_data={"gmsh:physical": [surface.values + 1], "gmsh:geometrical": [surface.values + 1]},
-        field_data={name: np.array([i + 1, 2]) for i, name in enumerate(surface.names)},
-    )  # fmt: skip
-    meshio.gmsh.write(folder / "surface.msh", mesh, fmt_version="2.2", binary=False, float_fmt=".16e")
+    write_patches(surface, folder / "surface.msh")
     plain = meshio.Mesh(surface.points, [("triangle", surface.triangles.astype(np.int32))])
     meshio.ply.write(folder / "surface.ply", plain)
     ions = [("Na", 1), ("Cl", -1)]
@@ -252,12 +249,13 @@ def _line(row: dict[str, Any]) -> str:
     )
 
 
-def _write_table(rows: list[dict[str, Any]], output: Path) -> None:
-    """Write ``spines.parquet``, a row a spine."""
+def _write_table(rows: list[dict[str, Any]], request: SurfaceRequest) -> None:
+    """Write ``spines.parquet``, a row a spine, and the page ``report.html``."""
     import pandas as pd
 
     plain = [{key: value for key, value in row.items() if not isinstance(value, list | dict)} for row in rows]
-    table = pd.DataFrame(plain)
+    table, output = pd.DataFrame(plain), request.output
     table.to_parquet(output / ".spines.partial")
     (output / ".spines.partial").replace(output / "spines.parquet")
-    print(f"results: {output} (spines.parquet, {len(rows)} spines)")
+    write_spine_page(rows, [f"spine_{row['spine']:04d}" for row in rows], f"Spines of {request.file.name}", output)
+    print(f"results: {output} (spines.parquet, {len(rows)} spines; report.html)")
