@@ -18,9 +18,6 @@ from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
 #: Factors of the edge lengths that are tried until the remeshed surface does not intersect itself.
 ATTEMPTS = (1.0, 0.8)
 
-#: Edge length before the cuts, over the one after them: what two remeshings lose at sharp edges is that of one.
-FIRST_SIZE = 0.5
-
 #: Spacings of the grids, over volume by area, on which a surface is made anew where no size gives a sound one.
 OTHER_GRIDS = (0.14, 0.1, 0.3, 0.4)
 
@@ -67,7 +64,7 @@ def remeshed_whole(repaired: Mended) -> tuple[Mended, Triangulation]:
     for share in (None, *OTHER_GRIDS):
         try:
             candidate = smoothed(repaired) if share is None else made_anew(repaired, share)
-            return candidate, soundly_remeshed(candidate.surface, FIRST_SIZE * bulk_size(candidate.surface))
+            return candidate, soundly_remeshed(candidate.surface, bulk_size(candidate.surface))
         except ValueError:
             if share == OTHER_GRIDS[-1]:
                 raise
