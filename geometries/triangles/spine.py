@@ -97,12 +97,14 @@ def ready_spine(
 def _turned_back(spine: ReadySpine, frame: Frame) -> ReadySpine:
     """A spine from the frame in which it was made ready."""
     anatomy, mend = spine.anatomy, spine.mended
-    places = {name: frame.back(getattr(anatomy, name)) for name in ("tip", "pole", "cut")}
     return ReadySpine(
         surface=frame.surface_back(spine.surface),
-        anatomy=replace(anatomy, direction=frame.direction_back(anatomy.direction), **places),
+        anatomy=replace(
+            anatomy, tip=frame.back(anatomy.tip), pole=frame.back(anatomy.pole), cut=frame.back(anatomy.cut),
+            direction=frame.direction_back(anatomy.direction),
+        ),
         mended=replace(
             mend, surface=frame.surface_back(mend.surface), shells=tuple(frame.surface_back(s) for s in mend.shells)
         ),
         disc_radius=spine.disc_radius,
-    )
+    )  # fmt: skip
