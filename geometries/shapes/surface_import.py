@@ -18,7 +18,7 @@ from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.geometries.triangles.anatomy import find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
-from spinepnp.geometries.triangles.own_frame import in_own_frame
+from spinepnp.geometries.triangles.own_frame import in_own_frame, unrounded
 from spinepnp.geometries.triangles.tetrahedra import fill
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
@@ -341,9 +341,10 @@ class ImportedSurface(Geometry):
                 surface = soundly_remeshed(surface.outward(), size / self._scale)
             except ValueError as error:
                 raise SolveError(f"{error}; change mesh.size a little, or remesh the surface elsewhere") from None
-        surface, frame = in_own_frame(surface.outward())
-        mesh = fill(gmsh, surface, self._scale, size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
-        return replace(mesh, points=frame.back(mesh.points / self._scale) * self._scale)
+        given, frame = in_own_frame(surface.outward())
+        mesh = fill(gmsh, given, self._scale, size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
+        points = unrounded(frame.back(mesh.points / self._scale), surface)
+        return replace(mesh, points=points * self._scale)
 
 
 @functools.lru_cache(maxsize=4)
