@@ -18,11 +18,11 @@ from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
 #: Factors of the edge lengths that are tried until the remeshed surface does not intersect itself.
 ATTEMPTS = (1.0, 0.8)
 
-#: Relative error of the synapse's area by remeshing above which other sizes are tried.
-AREA_TOLERANCE = 0.005
+#: Relative error of the synapse's area by remeshing above which its rim is moved a little.
+AREA_TOLERANCE = 0.006
 
-#: Factors of the edge lengths that are tried until the synapse keeps its area.
-SIZES_FOR_AREA = (1.0, 0.93, 1.07)
+#: Areas of the synapse, over the wanted one, that are tried until it keeps its area.
+SYNAPSES = (1.0, 0.997, 1.003)
 
 #: Spacings of the grids, over volume by area, on which a surface is made anew where no size gives a sound one.
 OTHER_GRIDS = (0.14, 0.1, 0.3, 0.4)
@@ -95,23 +95,33 @@ def ready_spine(
     repaired, whole = remeshed_whole(mended(given.points, given.triangles))
     anatomy = find_anatomy(whole, None if base is None else frame.into(base))
     cut = cut_off(whole, anatomy.cut, anatomy.direction, "base", anatomy.tip, flat_triangles)
-    marked, radius = named_disc(cut, anatomy.pole, psd_area, "psd")
-    ready = _with_area(marked, "psd", psd_area)
+    ready, radius = _with_synapse(cut, anatomy.pole, psd_area)
     flat = np.unique(ready.triangles[ready.values == ready.names.index("base")])
     height = (ready.points[flat] - anatomy.cut) @ anatomy.direction  # what rounding has left
     ready.points[flat] -= height[:, None] * anatomy.direction
     return _turned_back(ReadySpine(ready, anatomy, repaired, radius), frame)
 
 
-def _with_area(marked: Triangulation, name: str, area: float) -> Triangulation:
-    """The surface remeshed, with other sizes where a patch would lose its area."""
-    made: list[tuple[float, Triangulation]] = []
-    for factor in SIZES_FOR_AREA:
-        found = soundly_remeshed(marked, factor * bulk_size(marked))
-        made.append((abs(float(found.areas()[found.values == found.names.index(name)].sum()) / area - 1.0), found))
-        if made[-1][0] < AREA_TOLERANCE:
+def _with_synapse(cut: Triangulation, pole: np.ndarray, area: float) -> tuple[Triangulation, float]:
+    """The surface with a synapse, remeshed, and the distance of its rim from the pole.
+
+    Args:
+        cut: surface with a base.
+        pole: middle of the synapse.
+        area: area of the synapse.
+
+    Raises:
+        ValueError: the surface has less area, or cannot be remeshed.
+    """
+    made: list[tuple[float, Triangulation, float]] = []
+    for factor in SYNAPSES:
+        marked, radius = named_disc(cut, pole, factor * area, "psd")
+        found = soundly_remeshed(marked, bulk_size(marked))
+        error = abs(float(found.areas()[found.values == found.names.index("psd")].sum()) / area - 1.0)
+        made.append((error, found, radius))
+        if error < AREA_TOLERANCE:
             break
-    return min(made, key=lambda one: one[0])[1]
+    return min(made, key=lambda one: one[0])[1:]
 
 
 def _turned_back(spine: ReadySpine, frame: Frame) -> ReadySpine:
