@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from spinepnp.errors import CaseError
+from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries.base import VOLUME_NAME, Geometry, digest_of
 from spinepnp.geometries.linear_mesh import LinearMesh
 from spinepnp.geometries.names import check_name
@@ -18,6 +19,7 @@ from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.geometries.triangles.anatomy import find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
+from spinepnp.geometries.triangles.own_frame import in_own_frame, unrounded
 from spinepnp.geometries.triangles.pieces import edge_parts, joined, labelled, separated
 from spinepnp.geometries.triangles.spine_files import CHECKED, MORPH_SPINES, read_merged
 from spinepnp.geometries.triangles.tetrahedra import fill
@@ -196,12 +198,12 @@ class ImportedSurface(Geometry):
         asked = [patch for patch in self.patches if patch.cut is not None or patch.pick is not None]
         if not asked or problem_of(surface) is not None:
             return surface
-        surface = surface.outward()
+        surface, frame = in_own_frame(surface.outward())
         anatomy, scale = find_anatomy(separated(surface)[0]), self._scale * MODEL_UNIT
         for patch in sorted(asked, key=lambda one: one.cut is None):
             try:
                 if isinstance(patch.cut, Plane):
-                    point, normal = np.array(patch.cut.point) / scale, np.array(patch.cut.normal)
+                    point, normal = frame.into(np.array(patch.cut.point) / scale), frame.axes @ patch.cut.normal
                     surface = cut_off(surface, point, normal, patch.name, anatomy.tip, flat_triangles)
                 elif patch.cut is not None:
                     where = (anatomy.cut, anatomy.direction)
@@ -212,7 +214,7 @@ class ImportedSurface(Geometry):
                     surface = joined(named_disc(outer, anatomy.pole, area, patch.name)[0], shells)
             except ValueError as error:
                 raise CaseError(f"geometry.patches.{patch.name}", str(error)) from None
-        return surface
+        return frame.surface_back(surface)
 
     def body_heights(self, name: str) -> tuple[float, float]:
         """Lowest and highest z of the boundary's triangles."""
@@ -372,12 +374,18 @@ class ImportedSurface(Geometry):
             names, values = np.unique(surface.values, return_inverse=True)
             known = tuple(surface.names[i] for i in names)
             return LinearMesh(surface.points * self._scale, surface.cells, surface.triangles, values, known)
+        size = float(f"{sizes.size:.6g}")  # a mean edge, whose rounding depends on how the file is turned
         if self.is_remeshed:
-            from spinepnp.geometries.triangles.remeshing import remeshed  # with Numba, which takes its time
+            from spinepnp.geometries.triangles.spine import soundly_remeshed  # with Numba, which takes its time
 
-            outward = surface.outward()
-            surface = remeshed(outward, edge_lengths(outward, sizes.size / self._scale))
-        return fill(gmsh, surface, self._scale, sizes.size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
+            try:
+                surface = soundly_remeshed(surface.outward(), size / self._scale)
+            except ValueError as error:
+                raise SolveError(f"{error}; change mesh.size a little, or remesh the surface elsewhere") from None
+        given, frame = in_own_frame(surface.outward())
+        mesh = fill(gmsh, given, self._scale, size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
+        points = unrounded(frame.back(mesh.points / self._scale), surface)
+        return replace(mesh, points=points * self._scale)
 
 
 @functools.lru_cache(maxsize=4)

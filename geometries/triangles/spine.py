@@ -9,13 +9,21 @@ import numpy as np
 from spinepnp.geometries.triangles.anatomy import Anatomy, find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
 from spinepnp.geometries.triangles.mending import Mended, made_anew, mended
+from spinepnp.geometries.triangles.own_frame import Frame, in_own_frame
 from spinepnp.geometries.triangles.pieces import joined, separated
 from spinepnp.geometries.triangles.remeshing import remeshed
+from spinepnp.geometries.triangles.smoothing import smoothed
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
 
 #: Factors of the edge lengths that are tried until the remeshed surface does not intersect itself.
 ATTEMPTS = (1.0, 0.8)
+
+#: Relative error of the synapse's area by remeshing above which its rim is moved a little.
+AREA_TOLERANCE = 0.006
+
+#: Areas of the synapse, over the wanted one, that are tried until it keeps its area.
+SYNAPSES = (1.0, 0.997, 1.003)
 
 #: Spacings of the grids, over volume by area, on which a surface is made anew where no size gives a sound one.
 OTHER_GRIDS = (0.14, 0.1, 0.3, 0.4)
@@ -78,11 +86,12 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
         RemeshingError: no size gives a sound surface; says why.
     """
     problem = None
+    given, frame = in_own_frame(surface)  # a plane of a cut, turned, leaves rounding that would decide between edges
     for factor in ATTEMPTS:
-        found = remeshed(surface, edge_lengths(surface, factor * size))
+        found = remeshed(given, edge_lengths(given, factor * size))
         problem = problem_of(found)
         if problem is None:
-            return found
+            return frame.surface_back(found)
     raise RemeshingError(f"cannot be remeshed: the result {problem}")
 
 
@@ -97,7 +106,7 @@ def remeshed_whole(
     """
     for share in grids:
         try:
-            candidate = repaired if share is None else made_anew(repaired, share)
+            candidate = smoothed(repaired) if share is None else made_anew(repaired, share)
             surface = joined(candidate.surface, list(candidate.shells))
             return candidate, soundly_remeshed(surface, bulk_size(surface))
         except ValueError:
@@ -107,7 +116,7 @@ def remeshed_whole(
 
 
 def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, given: Given = NOTHING) -> ReadySpine:
-    """Mend, remesh, cut and mark the surface of a spine.
+    """Mend, remesh, cut and mark the surface of a spine, in its own frame: the result turns with the file.
 
     Args:
         points: coordinates, shape (points, 3).
@@ -118,23 +127,35 @@ def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, give
     Raises:
         ValueError: a step fails; says which and why.
     """
-    repaired, grids = mended(points, triangles, given.values, given.names, given.refuse_stray), (None, *OTHER_GRIDS)
+    none = np.zeros(len(triangles), dtype=int)
+    surface, frame = in_own_frame(
+        Triangulation(points, triangles, none if given.values is None else given.values, given.names)
+    )
+    here = _turned(given, frame)
+    labels = None if given.values is None else surface.values
+    repaired = mended(surface.points, surface.triangles, labels, given.names, given.refuse_stray)
+    grids = (None, *OTHER_GRIDS)
     for tried in range(len(grids)):
         candidate, whole = remeshed_whole(repaired, grids[tried:])
         try:
-            return _finished(candidate, whole, psd_area, given)
+            return _turned_back(_finished(candidate, whole, psd_area, here), frame)
         except RemeshingError:
             if tried == len(grids) - 1:
                 raise
     raise AssertionError("the loop ends by a return or an error")
 
 
+def _turned(given: Given, frame: Frame) -> Given:
+    """What is given, in a frame."""
+    root, point = (None if place is None else frame.into(place) for place in (given.root, given.point))
+    return replace(given, root=root, point=point, normal=None if given.normal is None else frame.axes @ given.normal)
+
+
 def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Given) -> ReadySpine:
     """A remeshed surface, cut, marked, and remeshed again where that has left small triangles."""
-    outer = separated(whole)[0]
+    outer, surface = separated(whole)[0], whole
     root = given.root if given.point is None else given.point
     if "base" in given.names:
-        surface = whole
         root = _middle(outer, "base")
     anatomy = find_anatomy(outer, root)
     if "base" not in given.names:
@@ -143,11 +164,38 @@ def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Gi
     if "psd" in given.names:
         _middle(surface, "psd")
         radius = float(np.sqrt(surface.areas()[surface.values == surface.names.index("psd")].sum() / np.pi))
+        ready = soundly_remeshed(surface, bulk_size(surface))
     else:
-        outer, shells = separated(surface)
-        marked, radius = named_disc(outer, anatomy.pole, psd_area, "psd")
-        surface = joined(marked, shells)
-    return ReadySpine(soundly_remeshed(surface, bulk_size(surface)), anatomy, repaired, radius)
+        ready, radius = _with_synapse(surface, anatomy.pole, psd_area)
+    if "base" not in given.names:
+        flat = np.unique(ready.triangles[ready.values == ready.names.index("base")])
+        height = (ready.points[flat] - anatomy.cut) @ anatomy.direction  # what rounding has left
+        ready.points[flat] -= height[:, None] * anatomy.direction
+    return ReadySpine(ready, anatomy, repaired, radius)
+
+
+def _with_synapse(cut: Triangulation, pole: np.ndarray, area: float) -> tuple[Triangulation, float]:
+    """The surface with a synapse, remeshed, and the distance of its rim from the pole.
+
+    Args:
+        cut: surface with a base, and holes.
+        pole: middle of the synapse.
+        area: area of the synapse.
+
+    Raises:
+        ValueError: the surface has less area, or cannot be remeshed.
+    """
+    outer, shells = separated(cut)
+    made: list[tuple[float, Triangulation, float]] = []
+    for factor in SYNAPSES:
+        marked, radius = named_disc(outer, pole, factor * area, "psd")
+        whole = joined(marked, shells)
+        found = soundly_remeshed(whole, bulk_size(whole))
+        error = abs(float(found.areas()[found.values == found.names.index("psd")].sum()) / area - 1.0)
+        made.append((error, found, radius))
+        if error < AREA_TOLERANCE:
+            break
+    return min(made, key=lambda one: one[0])[1:]
 
 
 def _middle(surface: Triangulation, name: str) -> np.ndarray:
@@ -167,3 +215,19 @@ def _with_plane(anatomy: Anatomy, given: Given) -> Anatomy:
     direction = anatomy.direction if given.normal is None else given.normal / np.linalg.norm(given.normal)
     beyond = float((anatomy.tip - given.point) @ direction)
     return replace(anatomy, cut=given.point, direction=-direction if beyond > 0.0 else direction)
+
+
+def _turned_back(spine: ReadySpine, frame: Frame) -> ReadySpine:
+    """A spine from the frame in which it was made ready."""
+    anatomy, mend = spine.anatomy, spine.mended
+    return ReadySpine(
+        surface=frame.surface_back(spine.surface),
+        anatomy=replace(
+            anatomy, tip=frame.back(anatomy.tip), pole=frame.back(anatomy.pole), cut=frame.back(anatomy.cut),
+            direction=frame.direction_back(anatomy.direction),
+        ),
+        mended=replace(
+            mend, surface=frame.surface_back(mend.surface), shells=tuple(frame.surface_back(s) for s in mend.shells)
+        ),
+        disc_radius=spine.disc_radius,
+    )  # fmt: skip

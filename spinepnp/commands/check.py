@@ -22,10 +22,11 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import generate
 from spinepnp.meshes.report import anatomy_of, body_line
 from spinepnp.run.progress import print_line
+from spinepnp.run.summary import bounds_lines
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.cost import estimates
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.problem.columns import finite
+from spinepnp.solvers.problem.columns import BOUNDS, finite, flatten, values
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, VOLUME, to_unit
 
@@ -95,6 +96,10 @@ def check_case(
             **estimates(case.solver.linear, unknowns, case.geometry.dimension, of_a_node),
             **_scales(case, discretisation.extent()),
             **_electroneutral(electroneutral, problem_data),
+            "bounds": {
+                name: values(BOUNDS.columns, found, None)
+                for name, found in electroneutral.conductances(problem_data).items()
+            },
             **rest_facts(case, electroneutral),
             **_law(case),
             "study": case.study.kind,
@@ -269,6 +274,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
             f"analytic law {law['name']}, steady state: V({law['injector']}) - V({law['ground']}) = "
             f"{law['potential_mV']:.5g} mV; of full PNP {law['full_pnp_potential_mV']:.5g} mV (in results: law)"
         )
+    lines += bounds_lines([flatten({"bounds": facts["bounds"]})])
     if facts["electroneutral"] is None:
         lines.append(f"no electroneutral answer: {facts['why_not'] or 'the Debye layer fills the domain'}")
         return lines

@@ -75,9 +75,9 @@ class ColourScale:
         import matplotlib.ticker
 
         low, high = self.limits
-        values = matplotlib.ticker.MaxNLocator(LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        values = np.asarray(matplotlib.ticker.MaxNLocator(LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
         margin = 1e-9 * (high - low)
-        return np.asarray(values[(values > low + margin) & (values < high - margin)])
+        return values[(values > low + margin) & (values < high - margin)]
 
 
 def is_flat(low: float, high: float, rounding: float = ROUNDING) -> bool:
