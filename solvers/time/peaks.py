@@ -41,11 +41,14 @@ def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     if len(rows) <= ROWS_PER_STEP:
         return {}
     times = np.array([float(row[TIME_COLUMN]) for row in rows])
-    return {
-        name: _peak(times, np.array([float(row[name]) for row in rows]), name)
-        for name in rows[0]
-        if has_peak(name) and rows[0][name] not in (None, "")
-    }
+    found = {}
+    for name in filter(has_peak, rows[0]):
+        # A probe that was added in an extension has values from the end of a step on.
+        begin = next((i for i in range(0, len(rows), ROWS_PER_STEP) if rows[i][name] not in (None, "")), len(rows))
+        if len(rows) - begin > ROWS_PER_STEP:
+            values = np.array([float(row[name]) for row in rows[begin:]])
+            found[name] = _peak(times[begin:], values, name, widths=begin == 0)
+    return found
 
 
 def _polynomials(times: np.ndarray, values: np.ndarray) -> Any:
@@ -62,8 +65,8 @@ def _polynomials(times: np.ndarray, values: np.ndarray) -> Any:
     return PPoly(np.vstack([coefficients, values[starts]]), times[::ROWS_PER_STEP])
 
 
-def _peak(times: np.ndarray, values: np.ndarray, name: str) -> dict[str, float]:
-    """Peak of one column."""
+def _peak(times: np.ndarray, values: np.ndarray, name: str, *, widths: bool) -> dict[str, float]:
+    """Peak of one column, with widths where its values begin at rest."""
     curve = _polynomials(times, values)
     stationary = curve.derivative().roots(discontinuity=False, extrapolate=False)
     at = np.union1d(times, stationary[np.isfinite(stationary)])
@@ -72,7 +75,7 @@ def _peak(times: np.ndarray, values: np.ndarray, name: str) -> dict[str, float]:
     top = found.max()
     highest = int(np.argmax(found >= top - SAME_HEIGHT * np.abs(found).max()))
     peak = {"value": float(found[highest]), TIME_COLUMN: float(at[highest])}
-    if name.endswith(POTENTIALS):
+    if widths and name.endswith(POTENTIALS):
         peak |= _widths(curve, values[0], peak)
     return peak
 

@@ -173,9 +173,10 @@ def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     for place in places:
         for name, look in ions.items():
             column = column_of(rows, f"{place}.concentration_{CONCENTRATION.suffix}.{name}")
-            if np.isfinite(column[0]):
-                curves.append((column - column[0], look | styles.get(place, {})))
-                largest = max(largest, float(column[0]))
+            there = column[np.isfinite(column)]  # a probe that was added later has no value at first
+            if len(there):
+                curves.append((column - there[0], look | styles.get(place, {})))
+                largest = max(largest, float(there[0]))
     legend = ions | {n: {"color": OHM, "linewidth": WIDTH} | style for n, style in styles.items()}
     heading = None if styles else places[0] if case.probes else "mean"
     label = f"change of\nconcentration ({CONCENTRATION.unit})"

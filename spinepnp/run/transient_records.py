@@ -20,6 +20,7 @@ from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError
 from spinepnp.run import checkpoints
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
+from spinepnp.run.extension import Extension, extension_of, is_extension, widened
 from spinepnp.run.growing_table import GrowingTable
 from spinepnp.run.options import RunOptions
 from spinepnp.run.place import holds_results
@@ -70,6 +71,7 @@ class TransientRecorder(Recorder):
     def __init__(self, comm: Any, output: Path, case: Case, options: RunOptions) -> None:
         super().__init__(comm, case, options)
         self._found: tuple[dict[str, np.ndarray], tuple[str, ...]] | None = None  # on rank 0
+        self._extension: Extension | None = None  # on rank 0
         self.spent: tuple[dict[str, Any], float] = ({}, 0.0)
         self.rows: list[dict[str, Any]] = []
         self.trace: list[dict[str, Any]] = []
@@ -89,22 +91,38 @@ class TransientRecorder(Recorder):
     def _recall(self, directory: ResultDirectory) -> None:
         """Read the checkpoint and the rows up to it, and cut the tables there."""
         self.case = _with_recorded_start(self.case, directory)
+        self._extension = extension_of(self.case, directory.path) if self.options.extend else None
         names = [name for name in (checkpoints.NEWEST, checkpoints.OLDER) if (directory.path / name).exists()]
+        if not names and self._extension is not None:
+            raise CaseError("--extend", "the run has no checkpoint to go on from; use --force", str(directory.path))
         if not names:
-            self.remarks += filter(None, [directory.check_same_case(self.case.to_toml())])
+            self.remarks += self._same_case(directory)
             if holds_results(directory.path, (OBSERVABLES,)):
                 self.remarks.append(f"{directory.path} has no checkpoint: the transient starts again")
             return
         problems = [self._try(directory, name) for name in names]
         if all(problems):
-            directory.check_same_case(self.case.to_toml())
+            if self._extension is None:
+                self._same_case(directory)
             raise CaseError("--resume", problems[0], str(directory.path / names[0]))
         if problems[0] or names[0] != checkpoints.NEWEST:
             checkpoints.go_back(directory.path)
             reason = problems[0].split(";")[0] if problems[0] else "the last checkpoint is missing"
             self.remarks.append(f"{reason}: goes on from the one before it, at step {self._saved_step}")
         self._repair_fields(directory)
+        if self._extension is not None and self._found is not None:
+            self.remarks += self._extension.remarks(float(self._found[0]["time"]))
         self.begun = True
+
+    def _same_case(self, directory: ResultDirectory, digest: str = "") -> list[str]:
+        """Remarks on a case.toml that was repaired; see `ResultDirectory.check_same_case`."""
+        try:
+            return list(filter(None, [directory.check_same_case(self.case.to_toml(), digest)]))
+        except CaseError:
+            if not is_extension(self.case, directory.path):
+                raise
+            problem = "the case is longer than the run, or has more probes; give --extend in its place"
+            raise CaseError("--resume", problem, str(directory.path)) from None
 
     def _try(self, directory: ResultDirectory, name: str) -> str:
         """Resume from a checkpoint, unless one has been found before; returns why it cannot be used, and the remedy."""
@@ -116,11 +134,14 @@ class TransientRecorder(Recorder):
         packed, about = stored
         if about.get("format") != FORMAT:
             return "the checkpoint is one of another version; use --force"
-        self.remarks += filter(None, [directory.check_same_case(self.case.to_toml(), about["case"])])
+        if about["case"] == digest_of_case(self.case.to_toml()):
+            self._extension = None  # it was begun before
+        if self._extension is None:
+            self.remarks += self._same_case(directory, about["case"])
         if about["tables"] != table_digests(self.case):
             return "a table of a waveform or a channel has changed since; use --force"
         last = int(packed["number"])
-        contents = {n: table.beginning(*about["written"].get(n, (0, ""))) for n, table in self._tables.items()}
+        contents = {n: _beginning(table, n, about) for n, table in self._tables.items()}
         for name in (OBSERVABLES, TRACE):
             if contents[name] is None:
                 return f"{name} lacks rows that the checkpoint has seen; use --force to start again"
@@ -133,6 +154,44 @@ class TransientRecorder(Recorder):
         self._fields = [(t, field) for t, field in about["fields"]]
         self.spent, self._saved_step = (about["spent"], float(about["seconds"])), last
         return ""
+
+    def extend(self, problem: TransientProblem, solution: Solution) -> None:
+        """Take the case of an extension in place of the one that was run. Collective.
+
+        The checkpoint knows the tables as they are and as they become: until all files are changed, `_recall` goes on
+        from either.
+
+        Args:
+            problem: problem with the state of the checkpoint.
+            solution: solution at that state, with the values at added probes.
+        """
+        extension = self.comm.bcast(self._extension, root=0)
+        if extension is None:
+            return
+        probes = columns.state_of(solution).get("probes", {})
+        added = columns.flatten({"probes": {name: probes[name] for name in extension.probes}})
+
+        def wider() -> dict[str, bytes]:
+            tables = {n: self._tables[n] for n in (OBSERVABLES, TRACE) if added and self._tables[n].length}
+            return {name: widened(table.path.read_bytes(), added, problem.time) for name, table in tables.items()}
+
+        contents: dict[str, bytes] = on_root(self.comm, wider)
+        written = {name: GrowingTable.known_of(content) for name, content in contents.items()}
+        totals = replace(solution.statistics, **self.spent[0])
+        self._kept_step = None
+        self.checkpoint(problem, totals, self.spent[1], {"written": written, "added": added, "time": problem.time})
+        self.write(lambda directory: self._take_tables(contents))
+        self.write(self._take_case)
+
+    def _take_tables(self, contents: dict[str, bytes]) -> None:
+        """Replace tables by those with the columns of added probes. On rank 0."""
+        rows = {name: self._tables[name].resume(content) for name, content in contents.items()}
+        self.rows, self.trace = list(rows.get(OBSERVABLES, self.rows)), list(rows.get(TRACE, self.trace))
+
+    def _take_case(self, directory: ResultDirectory) -> None:
+        """Replace the case, and remove the summary of the shorter run. On rank 0."""
+        write_atomically(directory.path / "case.toml", self.case.to_toml())
+        (directory.path / "summary.json").unlink(missing_ok=True)
 
     def packed(self, share: int) -> dict[str, np.ndarray]:
         """Arrays of the checkpoint to resume from; of those on the mesh a slice.
@@ -220,13 +279,20 @@ class TransientRecorder(Recorder):
         by_clock = study.checkpoint_minutes is not None and waited > 60.0 * study.checkpoint_minutes
         return bool(self.comm.bcast(by_steps or by_clock, root=0))
 
-    def checkpoint(self, problem: TransientProblem, totals: NewtonStatistics, seconds: float) -> None:
+    def checkpoint(
+        self,
+        problem: TransientProblem,
+        totals: NewtonStatistics,
+        seconds: float,
+        wider: dict[str, Any] | None = None,
+    ) -> None:
         """Write a checkpoint with the statistics so far.
 
         Args:
             problem: problem with the state that is kept.
             totals: sums of the statistics of all solves so far.
             seconds: duration of all runs of the transient so far, s.
+            wider: tables that get columns after the checkpoint: how it will know them, and the arguments of `widened`.
         """
         if problem.step_count == self._kept_step:  # the older one stays another one
             return
@@ -242,6 +308,7 @@ class TransientRecorder(Recorder):
                 spent={name: getattr(totals, name) for name in SPENT},
                 seconds=seconds,
                 tables=table_digests(self.case),
+                wider=wider,
             )
             for table in written.values():  # a checkpoint must not be on the disk before its rows
                 settle(table.path)
@@ -299,6 +366,18 @@ class TransientRecorder(Recorder):
         of_rows = peaks_of_rows(self.rows, [name for name in names if name not in traced])
         found = traced | of_rows
         return {name: found[name] for name in names if name in found}
+
+
+def _beginning(table: GrowingTable, name: str, about: dict[str, Any]) -> bytes | None:
+    """Part of a table that a checkpoint has seen, with the columns that it was to get; ``None`` where it differs."""
+    wider = about.get("wider") or {"written": {}}
+    if name not in wider["written"]:
+        return table.beginning(*about["written"].get(name, (0, "")))
+    content = table.beginning(*wider["written"][name])
+    if content is None:  # the run was ended between the checkpoint and the table
+        before = table.beginning(*about["written"][name])
+        content = None if before is None else widened(before, wider["added"], wider["time"])
+    return content
 
 
 def _with_recorded_start(case: Case, directory: ResultDirectory) -> Case:
