@@ -178,12 +178,23 @@ def check(
     unset: UnsetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
 ) -> int:
-    """Explain a case without solving it: scales, layers, limiting currents, electroneutral curve, memory and time."""
-    from spinepnp.commands.check import check_case, print_facts
+    """Explain a case without solving it: scales, layers, limiting currents, electroneutral curve, memory and time.
+
+    Of a sweep file the plan of the batch: cases, meshes, unknowns, time and memory.
+    """
+    from spinepnp.batch.sweep import is_sweep
+    from spinepnp.runtime.communication import on_root
     from spinepnp.runtime.stack import MPI
 
-    comm = MPI.COMM_WORLD
-    checked, facts = check_case(case, comm, overrides=tuple(set_ or ()), removals=tuple(unset or ()))
+    comm, overrides, removals = MPI.COMM_WORLD, tuple(set_ or ()), tuple(unset or ())
+    if on_root(comm, lambda: is_sweep(case)):
+        from spinepnp.commands.check_sweep import check_sweep
+
+        check_sweep(case, comm, overrides=overrides, removals=removals, as_json=as_json)
+        return 0
+    from spinepnp.commands.check import check_case, print_facts
+
+    checked, facts = check_case(case, comm, overrides=overrides, removals=removals)
     if comm.rank == 0:
         print_facts(checked, facts, as_json=as_json)
     return 0
