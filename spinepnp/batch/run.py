@@ -97,11 +97,11 @@ def run_batch(
     plan: Plan = on_root(comm, lambda: load_sweep(path, print_line))
     todo: list[Job] = on_root(comm, lambda: _open(output, plan, options))
     groups = divide(comm, options.ranks_per_case or plan.sweep.ranks_per_case, todo)
-    if comm.rank == 0:
-        held = {job.key for job in plan.jobs} - {job.key for job in todo}
-        print(*plan_lines(plan, plan_facts(plan, held), comm.size), sep="\n", flush=True)
     listener = BatchListener(groups, todo, plan.sweep.title or path.stem, output / LOG)
     with listener.progress:
+        held = {job.key for job in plan.jobs} - {job.key for job in todo}
+        for line in plan_lines(plan, plan_facts(plan, held), comm.size) if comm.rank == 0 else ():
+            listener.progress.log(f"[0/{len(todo)}] {line}")
         _work(groups, listener, todo, plan.sweep, output, on_case)
     tally = on_root(comm, lambda: _close(output, plan, listener, groups, start))
     groups.comm.Free()

@@ -41,7 +41,7 @@ class TestThePlan:
         jobs = load_sweep(path).jobs
         assert facts["unknowns"] == [round(jobs[0].unknowns), round(jobs[-1].unknowns)]
         assert call("check", path.parent / "case.toml", "--json") == 0
-        assert jobs[2].unknowns == pytest.approx(json.loads(capsys.readouterr().out)["mesh"]["dofs"], rel=0.05)
+        assert jobs[2].unknowns == pytest.approx(json.loads(capsys.readouterr().out)["mesh"]["dofs"], rel=0.1)
         assert facts["estimated_s"] > sum(job.cost for job in jobs) > 0.0
         assert facts["estimated_memory_GB"] == pytest.approx(max(job.memory for job in jobs) / 1e9)
 
@@ -74,17 +74,20 @@ class TestThePlan:
 
     def test_the_batch_prints_it_before_it_starts(self, written, capsys, tmp_path):
         assert call("batch", written(), "--output", tmp_path / "out") == 0
-        told = capsys.readouterr().out.splitlines()
-        assert told[0].startswith("6 cases: all combinations")
-        assert told[1].startswith("3 different meshes")
-        assert told[2].startswith("cost: about")
+        captured = capsys.readouterr()
+        told = captured.err.splitlines()
+        assert told[0].startswith("[0/6] 6 cases: all combinations")
+        assert told[1].startswith("[0/6] 3 different meshes")
+        assert told[2].startswith("[0/6] cost: about")
+        assert "different" not in captured.out  # of which the last lines alone are results
+        assert "3 different meshes" in (tmp_path / "out" / "batch.log").read_text()
 
     def test_a_case_that_is_solved_is_not_in_the_cost(self, written, capsys, tmp_path):
         path = written()
         assert call("batch", path, "--output", tmp_path / "out") == 0
         capsys.readouterr()
         assert call("batch", path, "--output", tmp_path / "out") == 0
-        assert "6 are solved already, 0 are left" in capsys.readouterr().out
+        assert "6 are solved already, 0 are left" in capsys.readouterr().err
 
     def test_zip_and_csv_are_named(self, written, capsys, tmp_path):
         zipped = AXES.replace(', "60 nm"', "") + 'combine = "zip"\n'
