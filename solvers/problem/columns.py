@@ -124,6 +124,12 @@ def _full_pnp(source: Source) -> float:
     return float(source.state.potential + source.state.layer_drop)
 
 
+def _of_resistance(source: Source, name: str) -> float | None:
+    """Attribute of the `Resistance` at a boundary; ``None`` where it has none."""
+    found = source.solution.resistance.get(source.name)
+    return None if found is None else getattr(found, name)
+
+
 def _deviation(value: float, reference: float) -> float:
     """Relative deviation; not a number from a reference of zero."""
     return value / reference - 1.0 if reference != 0.0 else math.nan
@@ -161,6 +167,12 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
            lambda s: s.solution.electroneutral.get(s.name), peak=True),
     Column("potential_error_mV", "estimated error of the mean potential, where it is not prescribed: of the Debye "
            "layer on these cells, and of the fluxes", lambda s: s.solution.potential_error.get(s.name), _estimate),
+    Column("resistance_MOhm", "of the only boundary where a current enters, in a steady state: its potential above the "
+           "ground over the current (the chord)", lambda s: _of_resistance(s, "chord")),
+    Column("slope_resistance_MOhm", "derivative of that potential by the current: of the electroneutral law, where it "
+           "holds, times solution over law", lambda s: _of_resistance(s, "slope")),
+    Column("limiting_current_pA", "current at which the species is used up somewhere, by that law",
+           lambda s: _of_resistance(s, "limiting_current")),
     Column("charge_C_per_m2", "of a capacitance: charge C_m (V - V_outside) of the ions beside it, mean over the area"),
     Column("load.current_pA", "of a load: current of ions and displacement OUT of the domain into it", "load_current"),
     Column("load.potential_mV", "of a load: its potential, that of the boundary",

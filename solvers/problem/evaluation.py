@@ -17,6 +17,7 @@ from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
+from spinepnp.solvers.problem.resistance import NO_LIMITS, resistance_of
 from spinepnp.solvers.problem.solution import (
     BoundaryState,
     MechanismState,
@@ -111,7 +112,7 @@ def evaluate_solution(
             "finer mesh",
             replace(statistics, reason="unbalanced"),
         )
-    boundary, neutral = {}, {}
+    boundary, neutral, tangents = {}, {}, {}
     for name in problem.boundary_names:
         mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
         boundary[name] = BoundaryState(
@@ -125,8 +126,9 @@ def evaluate_solution(
             charge=_membrane_charge(problem_data, name, float(mean[-1])),
         )
         if prediction is not None:
-            u = weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name]
-            neutral[name] = prediction.ground + V_T * float(u)
+            fields = np.column_stack([prediction.u, prediction.tangent])
+            u, tangent = weights.integral(weights.boundary[name], fields) / weights.area[name]
+            neutral[name], tangents[name] = prediction.ground + V_T * float(u), V_T * float(tangent)
     wall_charge = system.closed.wall_charge_density
     state = LayerState(
         concentrations=concentrations,
@@ -156,6 +158,9 @@ def evaluate_solution(
         potential_error=_potential_errors(problem_data, boundary, layers, relative_error),
         wall_charge=wall_charge,
         electroneutral=neutral,
+        resistance={}
+        if displacement is not None
+        else resistance_of(problem_data, boundary, neutral, tangents, prediction.limits if prediction else NO_LIMITS),
         formulation=problem.formulation,
         formulation_reason=problem.formulation_reason,
         change_within_cell=change,
