@@ -28,7 +28,7 @@ DIRECT_BYTES = 350.0
 #: Peak memory of a block solve over n for n unknowns in 3D, bytes.
 BLOCK_BYTES = 2000.0
 
-#: Seconds of a steady solve on a line over n, whose factors are sparse: 0.005 s at 165, 0.014 s at 6 k.
+#: Seconds of a steady solve on a line over n, whose factors are sparse: 5 ms at 165, 14 ms at 6 k.
 LINE_SECONDS = 2.5e-6
 
 #: Peak memory of a solve on a line over n, bytes.

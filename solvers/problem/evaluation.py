@@ -126,9 +126,11 @@ def evaluate_solution(
             charge=_membrane_charge(problem_data, name, float(mean[-1])),
         )
         if prediction is not None:
-            fields = np.column_stack([prediction.u, prediction.tangent])
-            u, tangent = weights.integral(weights.boundary[name], fields) / weights.area[name]
-            neutral[name], tangents[name] = prediction.ground + V_T * float(u), V_T * float(tangent)
+            u, tangent = (
+                float(weights.integral(weights.boundary[name], field[:, None])[0] / weights.area[name])
+                for field in (prediction.u, prediction.tangent)
+            )
+            neutral[name], tangents[name] = prediction.ground + V_T * u, V_T * tangent
     wall_charge = system.closed.wall_charge_density
     state = LayerState(
         concentrations=concentrations,

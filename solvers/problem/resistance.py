@@ -9,7 +9,6 @@ from typing import Any
 
 from spinepnp.solvers.model.problem_data import ProblemData
 
-
 #: Factors of the currents where nothing limits them.
 NO_LIMITS = (-math.inf, math.inf)
 
