@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from spinepnp.runtime.versions import versions
-from spinepnp.units import KINDS, TIME, Kind, to_unit
+from spinepnp.units import KINDS, POTENTIAL, TIME, Kind, to_unit
 
 #: A `Solution`, whose module imports this one; and the page of results is made where DOLFINx is not installed.
 type Solution = Any
@@ -137,10 +137,18 @@ def _deviation(value: float, reference: float) -> float:
 
 def _point(phrase: str) -> tuple[Column, ...]:
     return (
-        Column("potential_mV", phrase.format("potential"), peak=True, printed=(1, "V(NAME)\n[mV]", ".5f")),
+        Column("potential_mV", phrase.format("potential"), peak=True),
         Column("concentration_mM.SPECIES", phrase.format("concentration"), peak=True),
     )
 
+
+#: Resistances between a place and the ground.
+_RESISTANCES = (
+    Column("resistance_MOhm", "of a steady state where a current of one species enters at one boundary: potential above "
+           "the ground over this current (the chord)", lambda s: _of_resistance(s, "chord")),
+    Column("slope_resistance_MOhm", "derivative of the potential by this current: of the electroneutral law, where it "
+           "holds, times solution over law", lambda s: _of_resistance(s, "slope")),
+)  # fmt: skip
 
 _MEANS = _point("mean {}")
 _EXTREMES = (
@@ -167,12 +175,9 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
            lambda s: s.solution.electroneutral.get(s.name), peak=True),
     Column("potential_error_mV", "estimated error of the mean potential, where it is not prescribed: of the Debye "
            "layer on these cells, and of the fluxes", lambda s: s.solution.potential_error.get(s.name), _estimate),
-    Column("resistance_MOhm", "of the only boundary where a current enters, in a steady state: its potential above the "
-           "ground over the current (the chord)", lambda s: _of_resistance(s, "chord")),
-    Column("slope_resistance_MOhm", "derivative of that potential by the current: of the electroneutral law, where it "
-           "holds, times solution over law", lambda s: _of_resistance(s, "slope")),
-    Column("limiting_current_pA", "current at which the species is used up somewhere, by that law",
-           lambda s: _of_resistance(s, "limiting_current")),
+    *_RESISTANCES,
+    Column("limiting_current_pA", "current at which the species that enters there is used up somewhere, by the "
+           "electroneutral law", lambda s: _of_resistance(s, "limiting_current")),
     Column("charge_C_per_m2", "of a capacitance: charge C_m (V - V_outside) of the ions beside it, mean over the area"),
     Column("load.current_pA", "of a load: current of ions and displacement OUT of the domain into it", "load_current"),
     Column("load.potential_mV", "of a load: its potential, that of the boundary",
@@ -191,12 +196,13 @@ COMPARTMENT = Group("compartments.NAME", "Well-stirred compartments of `[compart
     Column("concentration_mM.SPECIES", "concentration of a species that mechanisms exchange", lambda s: s.state),
 ))  # fmt: skip
 
-PROBE = Group("probes.NAME", "Points of `[probes]`.", _point("{} there"))
+PROBE = Group("probes.NAME", "Points of `[probes]`.", (*_point("{} there"), *_RESISTANCES))
 
 REGION = Group("regions.NAME", "Parts of the volume, of `[regions]`; means are over the volume.", (
     Column("volume_um3", "volume"),
     *_MEANS,
     *_EXTREMES,
+    *_RESISTANCES,
 ))  # fmt: skip
 
 VOLUME = Group("volume", "The whole domain.", (
@@ -209,15 +215,15 @@ VOLUME = Group("volume", "The whole domain.", (
 
 LAW = Group("law", "With `[compare]`: the law, and the solution over it.", (
     Column("potential_mV", "potential of the law, injector minus ground", peak=True,
-           printed=(4, "electroneutral\nlaw [mV]", ".5f")),
-    Column("resistance_MOhm", "potential of the law over the current", printed=(6, "R\n[MOhm]", ".2f")),
+           printed=(4, "electro-\nneutral\nlaw [mV]", ".6g")),
+    Column("resistance_MOhm", "potential of the law over the current", printed=(6, "R\n[MOhm]", ".4g")),
     Column("computed_potential_mV", "potential of the solution, injector minus ground", _difference, peak=True,
-           printed=(1, "3D PNP\n[mV]", ".5f")),
+           printed=(1, "3D PNP\n[mV]", ".6g")),
     Column("relative_error", "solution over law, less one",
            lambda s: _deviation(_difference(s), s.state.potential), finite, printed=(5, "deviation", "+.1e")),
     Column("ohmic_potential_mV", "potential of Ohm's law at the bulk's conductivity", peak=True),
     Column("full_pnp_potential_mV", "potential of the law plus the Debye layer at the injector, to first order",
-           _full_pnp, peak=True, printed=(2, "full PNP\n(law + layer)", ".5f")),
+           _full_pnp, peak=True, printed=(2, "full PNP\n(law + layer)", ".6g")),
     Column("full_pnp_relative_error", "solution over that, less one",
            lambda s: _deviation(_difference(s), _full_pnp(s)), finite, printed=(3, "deviation", "+.1e")),
     Column("concentration_mM.SPECIES", "concentration of the law at the injector", peak=True),
@@ -316,6 +322,23 @@ PEAKS = {column.name.split(".")[0] for group in GROUPS.values() for column in gr
 def has_peak(name: str) -> bool:
     """Whether the largest value of a column, by its full name in a table, is reported of a transient."""
     return not PEAKS.isdisjoint(name.split(".")[1:2])
+
+
+def columns_of_peaks(peaks: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Columns with the peaks of a transient, for a row that stands for all of it.
+
+    Args:
+        peaks: ``peaks`` of summary.json.
+
+    Returns:
+        ``peak.COLUMN``, and of potentials ``peak.COLUMN.time_ms``, ``.half_width_ms`` and ``.rise_20_80_ms``.
+    """
+    found: dict[str, float] = {}
+    for name, peak in peaks.items():
+        found[f"peak.{name}"] = peak["value"]
+        if name.endswith(f".potential_{POTENTIAL.suffix}"):
+            found |= {f"peak.{name}.{key}": value for key, value in peak.items() if key != "value"}
+    return found
 
 
 def printed(group: Group) -> list[tuple[str, str, str]]:

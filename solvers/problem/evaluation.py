@@ -17,7 +17,7 @@ from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
-from spinepnp.solvers.problem.resistance import NO_LIMITS, resistance_of
+from spinepnp.solvers.problem.resistance import NO_LIMITS, Resistance, resistance_of
 from spinepnp.solvers.problem.solution import (
     BoundaryState,
     MechanismState,
@@ -112,7 +112,7 @@ def evaluate_solution(
             "finer mesh",
             replace(statistics, reason="unbalanced"),
         )
-    boundary, neutral, tangents = {}, {}, {}
+    boundary, neutral = {}, {}
     for name in problem.boundary_names:
         mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
         boundary[name] = BoundaryState(
@@ -126,11 +126,8 @@ def evaluate_solution(
             charge=_membrane_charge(problem_data, name, float(mean[-1])),
         )
         if prediction is not None:
-            u, tangent = (
-                float(weights.integral(weights.boundary[name], field[:, None])[0] / weights.area[name])
-                for field in (prediction.u, prediction.tangent)
-            )
-            neutral[name], tangents[name] = prediction.ground + V_T * u, V_T * tangent
+            u = weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name]
+            neutral[name] = prediction.ground + V_T * float(u)
     wall_charge = system.closed.wall_charge_density
     state = LayerState(
         concentrations=concentrations,
@@ -142,16 +139,19 @@ def evaluate_solution(
     layers = debye_layers(discretisation, state, electrolyte, problem_data.boundaries, scales)
     relative_error = _relative_error(problem, electrolyte, state, currents)
     change, _ = change_within_cells(discretisation.space, system.equations.fields.phi.x.array, electrolyte)
+    probes = {name: _state(value, names) for name, value in discretisation.probes.values(unknowns).items()}
+    regions = {
+        name: _region(region, unknowns, weights, names, scales) for name, region in discretisation.regions.items()
+    }
+    places = {name: state.potential for name, state in {**probes, **regions}.items()}
     return Solution(
         unknowns=unknowns,
         mesh=mesh,
         space=discretisation.space,
         electrolyte=electrolyte,
         boundary=boundary,
-        probes={name: _state(value, names) for name, value in discretisation.probes.values(unknowns).items()},
-        regions={
-            name: _region(region, unknowns, weights, names, scales) for name, region in discretisation.regions.items()
-        },
+        probes=probes,
+        regions=regions,
         volume=_volume(problem, electrolyte, unknowns, amounts),
         ion_balance=balance_error,
         layers=layers,
@@ -160,9 +160,7 @@ def evaluate_solution(
         potential_error=_potential_errors(problem_data, boundary, layers, relative_error),
         wall_charge=wall_charge,
         electroneutral=neutral,
-        resistance={}
-        if displacement is not None
-        else resistance_of(problem_data, boundary, neutral, tangents, prediction.limits if prediction else NO_LIMITS),
+        resistance=_resistances(problem, problem_data, boundary, places, prediction) if displacement is None else {},
         formulation=problem.formulation,
         formulation_reason=problem.formulation_reason,
         change_within_cell=change,
@@ -171,6 +169,27 @@ def evaluate_solution(
         membranes=_membrane_nodes(problem, problem_data),
         **_of_membranes(problem, membranes),
     )
+
+
+def _resistances(
+    problem: Problem,
+    problem_data: ProblemData,
+    boundary: dict[str, BoundaryState],
+    places: dict[str, float],
+    prediction: Prediction | None,
+) -> dict[str, Resistance]:
+    """Resistances of a steady state, see `resistance_of`. Collective."""
+    if prediction is None:
+        return resistance_of(problem_data, boundary, places, {}, {}, NO_LIMITS)
+    weights, discretisation = problem.weights, problem.discretisation
+    fields = np.column_stack([prediction.u, prediction.tangent])
+    means = {name: weights.integral(w, fields) / weights.area[name] for name, w in weights.boundary.items()}
+    means |= {name: weights.integral(r.weights, fields) / r.volume for name, r in discretisation.regions.items()}
+    means |= discretisation.probes.values(fields)
+    V_T = problem_data.electrolyte.V_T
+    neutral = {name: prediction.ground + V_T * float(mean[0]) for name, mean in means.items()}
+    tangents = {name: V_T * float(mean[1]) for name, mean in means.items()}
+    return resistance_of(problem_data, boundary, places, neutral, tangents, prediction.limits)
 
 
 def _membrane_charge(problem_data: ProblemData, name: str, potential: float) -> float | None:

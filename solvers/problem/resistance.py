@@ -33,21 +33,23 @@ class Resistance:
 def resistance_of(
     problem_data: ProblemData,
     states: Mapping[str, Any],
+    places: Mapping[str, float],
     neutral: Mapping[str, float],
     tangents: Mapping[str, float],
     limits: tuple[float, float],
 ) -> dict[str, Resistance]:
-    """Resistance by the name of the boundary where the current enters.
+    """Resistance between places and the ground, by the name of the boundary where the current enters, probe or region.
 
     Args:
         problem_data: data of the solve.
         states: means and currents by boundary name.
-        neutral: mean electroneutral potential by boundary name, V; empty where the law does not hold.
-        tangents: mean derivative of this potential by a factor of all currents, V, by boundary name.
+        places: potentials at probes and means over regions, V, by name.
+        neutral: electroneutral potential by boundary, probe and region, V; empty where the law does not hold.
+        tangents: derivative of this potential by a factor of all currents, V, by the same names.
         limits: factors of all currents at which a species is used up, reversed and forward; infinite without a limit.
 
     Returns:
-        One resistance; none with several boundaries of either kind or several species, which diffusion drives, too, or
+        The resistances; none with several boundaries of either kind or several species, which diffusion drives, too, or
         with a current that is zero to its error.
     """
     driven = {(name, species) for name, boundary in problem_data.boundaries.items() for species in boundary.driven}
@@ -55,11 +57,14 @@ def resistance_of(
     if len(driven) != 1 or len(grounds) != 1:
         return {}
     (name, _), ground = driven.pop(), grounds.pop()
-    current, drop = states[name].total_current, states[name].potential - ground
+    current, factor = states[name].total_current, min(limits, key=abs)
     if abs(current) <= sum(states[name].current_floor.values()):
         return {}
-    if not neutral or neutral[name] == ground:
-        return {name: Resistance(drop / current)}
-    slope = tangents[name] / current * drop / (neutral[name] - ground)
-    factor = min(limits, key=abs)
-    return {name: Resistance(drop / current, slope, factor * current if math.isfinite(factor) else None)}
+    found = {}
+    for place, potential in {name: states[name].potential, **places}.items():
+        drop, slope = potential - ground, None
+        if neutral and neutral[place] != ground:
+            slope = tangents[place] / current * drop / (neutral[place] - ground)
+        limit = factor * current if place == name and math.isfinite(factor) else None
+        found[place] = Resistance(drop / current, slope, limit)
+    return found

@@ -164,7 +164,8 @@ class Solution:
         change_within_cell: largest change of |z| V within a cell, in V_T.
         too_steep: whether that is more than concentrations as unknowns can follow.
         statistics: statistics of the Newton solve.
-        resistance: of a steady state, by the name of the only boundary where a current enters; empty without one.
+        resistance: of a steady state, between places and the ground, by the name of the only boundary where a current
+            enters, of probes and of regions; empty without one.
         mechanisms: currents and gates of each mechanism of a membrane, by boundary and name.
         compartments: concentration of each species that a compartment exchanges, mol/m^3, by compartment and species.
         gates: open fractions of gates at the local nodes, zero elsewhere than on their boundary, by the name

@@ -8,29 +8,14 @@ from typing import Any
 
 from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import SweepPoint
-from spinepnp.solvers.problem.columns import LAW, NOTHING, PROBE, printed
+from spinepnp.run.outcome_table import cells, limit_line
+from spinepnp.solvers.problem.columns import NOTHING
 
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"
 
 #: Quantity of a boundary that only one with a capacitance has.
 CHARGE = "charge_C_per_m2"
-
-
-def _cell(row: dict[str, Any], key: str, form: str) -> str:
-    value = row.get(key)
-    return "" if value in (None, "") else format(float(value), form)
-
-
-def _columns(point: SweepPoint) -> list[tuple[str, str, str]]:
-    """Heading, key and format of each printed column."""
-    names = point.case.shown_boundaries
-    if point.case.compare is not None and len(names) == 1:
-        solid = point.case.geometry.dimension == "3d"
-        columns = [(heading, f"law.{key}", form) for heading, key, form in printed(LAW)]
-        return [(heading if solid else heading.removeprefix("3D "), key, form) for heading, key, form in columns]
-    names = [*names, *point.case.probes]
-    return [(heading.replace("NAME", n), f"{n}.{key}", form) for n in names for heading, key, form in printed(PROBE)]
 
 
 def print_outcome(points: list[SweepPoint], directory: Path) -> None:
@@ -47,6 +32,7 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
         _lost_currents(points),
         _spread_charge(points),
         *_currents_of_mechanisms(points),
+        limit_line(points),
     ):
         if line:
             console.print(line, soft_wrap=True)
@@ -156,16 +142,9 @@ def _table(points: list[SweepPoint]) -> Any:
     from rich.text import Text
 
     table = Table()
-    columns = _columns(points[0])
-    for value in points[0].key.values():
-        kind, path = points[0].case.study.kind_of_values, str(points[0].case.study.vary)
-        heading = f"{path.removesuffix('.value')}\n[{kind.unit}]" if kind else path
-        table.add_column(Text(heading), justify="right" if isinstance(value, float | int) else "left")
-    for title, _, _ in columns:
-        table.add_column(Text(title), justify="right")
-    table.add_column("status")
-    for point in points:
-        cells = [f"{v:g}" if isinstance(v, float) else str(v) for v in point.key.values()]
-        cells += [_cell(point.row, key, form) for _, key, form in columns]
-        table.add_row(*cells, "ok" if point.row.get("status") == "ok" else "failed")
+    headings, justified, rows = cells(points)
+    for heading, justify in zip(headings, justified, strict=True):
+        table.add_column(Text(heading), justify=justify)
+    for row in rows:
+        table.add_row(*row)
     return table

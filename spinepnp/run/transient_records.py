@@ -355,7 +355,7 @@ class TransientRecorder(Recorder):
 
     def outcome(self) -> dict[str, Any]:
         """Last row, with the peaks. On rank 0 only."""
-        highest = {f"peak.{key}": peak["value"] for key, peak in self._peaks().items()}
+        highest = columns.columns_of_peaks(self._peaks())
         last = {key: value for key, value in self.rows[-1].items() if key != "status"}
         return {**last, **highest, "status": self.rows[-1]["status"]}
 

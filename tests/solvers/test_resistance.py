@@ -55,6 +55,19 @@ def test_slope_is_the_difference_of_two_solutions(mesh):
     assert found.slope != pytest.approx(found.chord, rel=0.05)
 
 
+def test_of_probes_and_regions(mesh, comm):
+    """The part of the neck below them: at the middle half of Phi."""
+    probes, regions = {"middle": (0.0, 0.0, 0.5e-6)}, {"end": {"z": ["0.98 um", "1 um"]}}
+    with SteadyProblem(mesh, SALT, neck(50), probes=probes, regions=regions) as problem:
+        found = problem.solve().resistance
+    I = 50e-12
+    assert set(found) == {"top", "middle", "end"}
+    assert found["middle"].chord == pytest.approx(SALT.V_T * math.log1p(0.5 * I / LIMIT) / I, rel=1e-3)
+    assert found["middle"].slope == pytest.approx(SALT.V_T / (2.0 * LIMIT + I), rel=1e-3)
+    assert found["middle"].limiting_current is None
+    assert found["end"].slope == pytest.approx(found["top"].slope, rel=0.02)
+
+
 def test_columns(problem):
     row = columns.flatten(columns.state_of(problem.solve(boundaries=neck(50))))
     found = problem.solve(boundaries=neck(50)).resistance["top"]
