@@ -51,14 +51,26 @@ def linear_solver(requested: str, dofs: float, dimension: str, of_a_node: int = 
 
 
 def memory(linear: Linear, dofs: float, dimension: str = "3d") -> float:
-    """Estimated peak memory of a solve without the mesh, bytes; that in three dimensions, unless it is on a line."""
+    """Estimated peak memory of a solve without the mesh, bytes.
+
+    Args:
+        linear: linear solver.
+        dofs: number of unknowns.
+        dimension: dimension of the mesh; a meridian is taken as three dimensions.
+    """
     if dimension == "1d":
         return LINE_BYTES * dofs
     return BLOCK_BYTES * dofs if linear == "block" else float(DIRECT_BYTES * dofs ** (4.0 / 3.0))
 
 
 def seconds(linear: Linear, dofs: float, dimension: str = "3d") -> float:
-    """Estimated time of a steady solve on one core, s; that in three dimensions, unless it is on a line."""
+    """Estimated time of a steady solve on one core, s.
+
+    Args:
+        linear: linear solver.
+        dofs: number of unknowns.
+        dimension: dimension of the mesh; a meridian is taken as three dimensions.
+    """
     if dimension == "1d":
         return LINE_SECONDS * dofs
     return BLOCK_SECONDS * dofs if linear == "block" else DIRECT_SECONDS * dofs**2

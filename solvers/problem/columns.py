@@ -144,8 +144,8 @@ def _point(phrase: str) -> tuple[Column, ...]:
 
 #: Resistances between a place and the ground.
 _RESISTANCES = (
-    Column("resistance_MOhm", "of a steady state where a current of one species enters at one boundary: potential above "
-           "the ground over this current (the chord)", lambda s: _of_resistance(s, "chord")),
+    Column("resistance_MOhm", "of a steady state where a current of one species enters at one boundary: potential "
+           "above the ground over this current (the chord)", lambda s: _of_resistance(s, "chord")),
     Column("slope_resistance_MOhm", "derivative of the potential by this current: of the electroneutral law, where it "
            "holds, times solution over law", lambda s: _of_resistance(s, "slope")),
 )  # fmt: skip
@@ -223,7 +223,7 @@ LAW = Group("law", "With `[compare]`: the law, and the solution over it.", (
            lambda s: _deviation(_difference(s), s.state.potential), finite, printed=(5, "deviation", "+.1e")),
     Column("ohmic_potential_mV", "potential of Ohm's law at the bulk's conductivity", peak=True),
     Column("full_pnp_potential_mV", "potential of the law plus the Debye layer at the injector, to first order",
-           _full_pnp, peak=True, printed=(2, "full PNP\n(law + layer)", ".6g")),
+           _full_pnp, peak=True, printed=(2, "full PNP\n(law +\nlayer)", ".6g")),
     Column("full_pnp_relative_error", "solution over that, less one",
            lambda s: _deviation(_difference(s), _full_pnp(s)), finite, printed=(3, "deviation", "+.1e")),
     Column("concentration_mM.SPECIES", "concentration of the law at the injector", peak=True),

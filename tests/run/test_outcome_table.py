@@ -1,4 +1,4 @@
-"""Table at the end of a run: resistances of steady states, peaks of transients, digits by what is known of their error."""
+"""Table at the end of a run: resistances of steady states, peaks of transients, digits by what is known of them."""
 
 import re
 
