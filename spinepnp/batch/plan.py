@@ -82,8 +82,8 @@ def plan_lines(plan: Plan, facts: dict[str, Any], ranks: int) -> list[str]:
         lines.append(f"{solved} are solved already, {facts['left']} are left")
     if not facts["left"]:
         return lines
-    low, high = facts["unknowns"]
-    size = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+    low, high = (f"{float(f'{count:.2g}'):.0f}" for count in facts["unknowns"])
+    size = low if low == high else f"{low} to {high}"
     count = facts["meshes"]
     lines.append(f"{count} different {'mesh' if count == 1 else 'meshes'}, about {size} unknowns a case")
     seconds = facts["estimated_s"]

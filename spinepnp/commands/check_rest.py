@@ -85,4 +85,4 @@ def rest_lines(facts: dict[str, Any]) -> list[str]:
 
 
 def _listed(place: str, concentrations: dict[str, float]) -> str:
-    return f"{place} " + ", ".join(f"{name} {c:.5g}" for name, c in concentrations.items()) + " mM"
+    return f"{place} " + ", ".join(f"{name} {c:.4g}" for name, c in concentrations.items()) + " mM"
