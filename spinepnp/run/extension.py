@@ -79,6 +79,8 @@ def extension_of(case: Case, directory: Path) -> Extension | None:
     try:
         text = (directory / "case.toml").read_text(encoding="utf-8")
         before = tomllib.loads(text)
+        if before["study"]["kind"] != "transient":
+            raise CaseError("study.kind", f"differs from the case that was run in {directory}; {TAKEN}")
         duration = parse_quantity(before["study"]["duration"], TIME)
         listed = {parse_quantity(time, TIME) for time in before["study"].get("times", ())}
     except (OSError, ValueError, KeyError):

@@ -6,7 +6,6 @@ A run that was killed is readable up to its last step; one that resumes from a c
 from __future__ import annotations
 
 import time
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +15,6 @@ import numpy as np
 
 from spinepnp.case.case import Case
 from spinepnp.case.digest import table_digests
-from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError
 from spinepnp.run import checkpoints
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
@@ -24,10 +22,10 @@ from spinepnp.run.extension import Extension, extension_of, is_extension, widene
 from spinepnp.run.growing_table import GrowingTable
 from spinepnp.run.options import RunOptions
 from spinepnp.run.place import holds_results
+from spinepnp.run.recall import beginning_of, statistics_left, with_recorded_start
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
-from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.problem import columns
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
@@ -90,7 +88,7 @@ class TransientRecorder(Recorder):
 
     def _recall(self, directory: ResultDirectory) -> None:
         """Read the checkpoint and the rows up to it, and cut the tables there."""
-        self.case = _with_recorded_start(self.case, directory)
+        self.case = with_recorded_start(self.case, directory)
         self._extension = extension_of(self.case, directory.path) if self.options.extend else None
         names = [name for name in (checkpoints.NEWEST, checkpoints.OLDER) if (directory.path / name).exists()]
         if not names and self._extension is not None:
@@ -141,13 +139,13 @@ class TransientRecorder(Recorder):
         if about["tables"] != table_digests(self.case):
             return "a table of a waveform or a channel has changed since; use --force"
         last = int(packed["number"])
-        contents = {n: _beginning(table, n, about) for n, table in self._tables.items()}
+        contents = {n: beginning_of(table, n, about) for n, table in self._tables.items()}
         for name in (OBSERVABLES, TRACE):
             if contents[name] is None:
                 return f"{name} lacks rows that the checkpoint has seen; use --force to start again"
         if contents[SOLVER] is None:
             self.remarks.append(f"{SOLVER} has lost rows; those from step {last + 1} on are added to what is left")
-            contents[SOLVER] = _rest(directory, last)
+            contents[SOLVER] = statistics_left(directory, SOLVER, last)
         rows = {name: table.resume(contents[name] or b"") for name, table in self._tables.items()}
         self.rows, self.trace = list(rows[OBSERVABLES]), list(rows[TRACE])
         self._found = packed, tuple(about[checkpoints.ON_MESH])
@@ -366,44 +364,6 @@ class TransientRecorder(Recorder):
         of_rows = peaks_of_rows(self.rows, [name for name in names if name not in traced])
         found = traced | of_rows
         return {name: found[name] for name in names if name in found}
-
-
-def _beginning(table: GrowingTable, name: str, about: dict[str, Any]) -> bytes | None:
-    """Part of a table that a checkpoint has seen, with the columns that it was to get; ``None`` where it differs."""
-    wider = about.get("wider") or {"written": {}}
-    if name not in wider["written"]:
-        return table.beginning(*about["written"].get(name, (0, "")))
-    content = table.beginning(*wider["written"][name])
-    if content is None:  # the run was ended between the checkpoint and the table
-        before = table.beginning(*about["written"][name])
-        content = None if before is None else widened(before, wider["added"], wider["time"])
-    return content
-
-
-def _with_recorded_start(case: Case, directory: ResultDirectory) -> Case:
-    """The case with the path of its file of initial fields as it was at the start, where this file is gone."""
-    if case.initial is None or case.initial.file is None or Path(case.initial.file).is_file():
-        return case
-    try:
-        recorded = tomllib.loads((directory.path / "case.toml").read_text(encoding="utf-8"))["initial"]["file"]
-        same = Path(recorded).name == Path(case.initial.file).name
-    except (OSError, ValueError, KeyError, TypeError):
-        return case
-    return case.model_copy(update={"initial": Initial(file=recorded)}) if same else case
-
-
-def _rest(directory: ResultDirectory, last: int) -> bytes:
-    """Rows of the statistics up to a step that are left, as a table."""
-    try:
-        rows = [row for row in directory.read_table(SOLVER) if _whole(row) and int(row["step"]) <= last]
-    except CaseError:
-        rows = []
-    return csv_text(list(rows[0]), rows).encode() if rows else b""
-
-
-def _whole(row: dict[str, Any]) -> bool:
-    """Whether a row of a table is complete: a killed run may end with a part of one."""
-    return None not in row and None not in row.values() and str(row.get("step", "")).isdecimal()
 
 
 def _solver_row(step: Step, length: float, statistics: NewtonStatistics | None, rejected: str) -> dict[str, Any]:

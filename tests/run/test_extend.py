@@ -237,6 +237,13 @@ class TestRefusals:
             ', onset = "0 ms", t_peak = "1 ms"', ""))  # fmt: skip
         assert "transient" in refused(capsys, "run", still, "--output", tmp_path / "new", "--extend")
 
+    def test_results_of_another_kind(self, tmp_path, case, capsys):
+        (tmp_path / "summary.json").write_text('{"versions": {"spinepnp": "0"}}')
+        line = refused(capsys, "run", case, "--output", tmp_path, "--extend")
+        assert "case.toml is missing or damaged" in line
+        (tmp_path / "case.toml").write_text('[study]\nkind = "steady"\n')
+        assert refused(capsys, "run", case, "--output", tmp_path, "--extend").startswith("error: study.kind: differs")
+
 
 def test_a_sweep_of_transients_is_extended_value_by_value(case, tmp_path):
     varied = {"study.vary": "boundaries.top.current.value", "study.values": '["20 pA", "50 pA"]'}
