@@ -166,6 +166,16 @@ def _of_places(point: SweepPoint) -> tuple[list[str], list[Any], list[list[str]]
     return [*headings, "status"], ["left", *("right" for _ in headings[1:]), "left"], rows
 
 
+def law_line(points: Sequence[SweepPoint]) -> str:
+    """Remark on the law that the last state of a transient is compared with; empty for others."""
+    point = points[-1]
+    if point.case.study.kind != "transient" or point.row.get("law.relative_error") in (None, ""):
+        return ""
+    computed, law = (float(point.row[f"law.{name}potential_mV"]) for name in ("computed_", ""))
+    deviation = float(point.row["law.relative_error"])
+    return f"law {_end(point)}: {law:{EXACT}} mV, solution {computed:{EXACT}} mV, deviation {deviation:+.1e}"
+
+
 def limit_line(points: Sequence[SweepPoint]) -> str:
     """Remark on the limiting current of the boundary where a current enters; empty without one."""
     ending = ".limiting_current_pA"

@@ -8,7 +8,7 @@ from typing import Any
 
 from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import SweepPoint
-from spinepnp.run.outcome_table import cells, limit_line
+from spinepnp.run.outcome_table import cells, law_line, limit_line
 from spinepnp.solvers.problem.columns import NOTHING
 
 #: End of the columns with the species whose currents are no numbers.
@@ -33,6 +33,7 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
         _spread_charge(points),
         *_currents_of_mechanisms(points),
         limit_line(points),
+        law_line(points),
     ):
         if line:
             console.print(line, soft_wrap=True)

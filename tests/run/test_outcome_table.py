@@ -7,7 +7,7 @@ import pytest
 from spinepnp.case.case import make_case
 from spinepnp.case.toml import parse_toml
 from spinepnp.run.options import RunOptions, SweepPoint
-from spinepnp.run.outcome_table import cells, limit_line
+from spinepnp.run.outcome_table import cells, law_line, limit_line
 from spinepnp.run.steady import solve_case
 from spinepnp.runtime.stack import MPI
 from support.cases import CASE
@@ -86,6 +86,13 @@ class TestInTime:
         assert float(top["half-width\n[ms]"]) == pytest.approx(2.446, rel=0.05)
         assert 0.3 < float(top["20-80 % rise\n[ms]"]) < 0.5
         assert float(top["peak V\n[mV]"]) == pytest.approx(points[0].row["peak.top.potential_mV"], rel=1e-3)
+
+    def test_a_law_has_a_line(self, tmp_path):
+        step = TRANSIENT.replace('waveform = "alpha"', 'waveform = "step"').replace(', t_peak = "1 ms"', "")
+        (point,) = solved(tmp_path, step.replace("200 mM", "100 mM"), compare={"law": "cylinder"})
+        line = law_line([point])
+        assert re.fullmatch(r"law at 10 ms: [\d.]+ mV, solution [\d.]+ mV, deviation [+-][\d.e-]+", line), line
+        assert f"solution {point.row['top.potential_mV']:.6g} mV" in line
 
     def test_peaks_of_a_sweep_have_columns(self, tmp_path):
         study = parse_toml(TRANSIENT, "case")["study"]
