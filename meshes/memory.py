@@ -11,8 +11,8 @@ from spinepnp.units import LENGTH, format_quantity
 #: Peak resident memory per curved cell, bytes: Gmsh and the distribution of the mesh; measured.
 BYTES_PER_CELL = 1500.0
 
-#: Nodes of Lagrange elements per cell in tetrahedral meshes, by degree; measured on meshes with much surface.
-NODES_PER_CELL = {1: 0.2, 2: 1.48}
+#: Nodes of Lagrange elements per cell, by dimension and degree; measured, in 3D on meshes with much surface.
+NODES_PER_CELL = {"3d": {1: 0.2, 2: 1.48}, "axisymmetric": {1: 0.6, 2: 2.2}, "1d": {1: 1.02, 2: 2.02}}
 
 #: Length of a shape, over its largest one, below which it is named as the cause of a large mesh.
 SMALL_LENGTH = 0.05

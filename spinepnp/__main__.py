@@ -107,8 +107,10 @@ def main() -> None:
     supervisor.begin()
     from spinepnp.commands import petsc_options
     from spinepnp.runtime import stdout as screen
-    from spinepnp.runtime.ranks import rank_from_launcher
+    from spinepnp.runtime.ranks import crowding, rank_from_launcher
 
+    if rank_from_launcher() == 0 and crowding():  # before imports, for which the ranks compete
+        print(crowding(), file=sys.stderr, flush=True)
     collect_less()
     os.environ["PYTHONSAFEPATH"] = "1"  # child processes import nothing of the current directory either
     provide_home()

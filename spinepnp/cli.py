@@ -62,6 +62,9 @@ def run(
     unset: UnsetOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace results in the directory.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Solve only points that are missing there.")] = False,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Go on from a transient: longer duration, later times, added probes.")
+    ] = False,
 ) -> int:
     """Solve one case: steady, a sweep over one key, or a transient.
 
@@ -70,8 +73,8 @@ def run(
     """
     from spinepnp.errors import CaseError
 
-    if force and resume:
-        raise CaseError("--force", "excludes --resume; give one of them")
+    if force and (resume or extend):
+        raise CaseError("--force", f"excludes {'--resume' if resume else '--extend'}; give one of them")
     from spinepnp.pages.background import background_pictures
 
     with background_pictures() as background:  # before the slow imports, so that it is ready in time
@@ -84,7 +87,7 @@ def run(
         directory = output if output is not None else default_output(case)
         points = run_case(
             case, comm, directory, overrides=tuple(set_ or ()), removals=tuple(unset or ()), force=force,
-            resume=resume, background=background,
+            resume=resume, extend=extend, background=background,
         )  # fmt: skip
     if comm.rank == 0:
         print_outcome(points, directory)
@@ -196,12 +199,23 @@ def check(
     unset: UnsetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
 ) -> int:
-    """Explain a case without solving it: scales, layers, limiting currents, electroneutral curve, memory and time."""
-    from spinepnp.commands.check import check_case, print_facts
+    """Explain a case without solving it: scales, layers, limiting currents, electroneutral curve, memory and time.
+
+    Of a sweep file the plan of the batch: cases, meshes, unknowns, time and memory.
+    """
+    from spinepnp.batch.sweep import is_sweep
+    from spinepnp.runtime.communication import on_root
     from spinepnp.runtime.stack import MPI
 
-    comm = MPI.COMM_WORLD
-    checked, facts = check_case(case, comm, overrides=tuple(set_ or ()), removals=tuple(unset or ()))
+    comm, overrides, removals = MPI.COMM_WORLD, tuple(set_ or ()), tuple(unset or ())
+    if on_root(comm, lambda: is_sweep(case)):
+        from spinepnp.commands.check_sweep import check_sweep
+
+        check_sweep(case, comm, overrides=overrides, removals=removals, as_json=as_json)
+        return 0
+    from spinepnp.commands.check import check_case, print_facts
+
+    checked, facts = check_case(case, comm, overrides=overrides, removals=removals)
     if comm.rank == 0:
         print_facts(checked, facts, as_json=as_json)
     return 0

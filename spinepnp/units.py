@@ -249,11 +249,17 @@ def _magnitude(text: object, kind: Kind) -> float:
     """A quantity with its unit, in SI, of any magnitude."""
     if isinstance(text, SI):
         return float(text)
-    example = f'for example "{kind.example}"'
     if hasattr(text, "magnitude") and hasattr(text, "units"):
         text = _text_of_pint(text)
     if not isinstance(text, str):
-        raise ValueError(f"{kind.one} is text with a unit, {example}")
+        raise ValueError(f'{kind.one} is text with a unit, for example "{kind.example}"')
+    return _magnitude_of_text(text, kind)
+
+
+@functools.lru_cache(maxsize=4096)
+def _magnitude_of_text(text: str, kind: Kind) -> float:
+    """See `_magnitude`; the cases of a batch have most of their texts in common."""
+    example = f'for example "{kind.example}"'
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(f"not a number with a unit; write {kind.one}, {example}")
@@ -303,8 +309,13 @@ def to_unit(value: float, kind: Kind) -> float:
 
 def format_quantity(value: float, kind: Kind) -> str:
     """Shortest text that `parse_quantity` reads as ``value``, up to its last bit; of any magnitude."""
-    value = float(value)  # NumPy's numbers have another repr
-    magnitude = Decimal(repr(value)) / Decimal(repr(kind.si))
+    return _formatted(repr(float(value)), kind)  # NumPy's numbers have another repr
+
+
+@functools.lru_cache(maxsize=4096)
+def _formatted(digits_of_value: str, kind: Kind) -> str:
+    """See `format_quantity`; the value is given by its digits, as zeros of both signs are equal numbers."""
+    value, magnitude = float(digits_of_value), Decimal(digits_of_value) / Decimal(repr(kind.si))
     for digits in range(6, 18):
         text = f"{float(magnitude):.{digits}g}"
         if _magnitude(f"{text} {kind.unit}", kind) == value:

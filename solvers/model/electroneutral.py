@@ -57,6 +57,11 @@ class Electroneutral:
                 total = total - (s.valence / z_k - 1.0) * s.concentration * np.expm1(-s.valence * u)
         return total
 
+    def phi_slope(self, concentrations: np.ndarray) -> np.ndarray:
+        """Derivative of Phi by u, mol/m^3, at concentrations of shape (species, ...), mol/m^3."""
+        squares = np.array([s.valence**2 for s in self.electrolyte.species])
+        return np.asarray(np.tensordot(squares, concentrations, axes=1) / self._valence)
+
     def _largest_u(self) -> float:
         return LARGEST_EXPONENT / max(1, *(abs(s.valence) for s in self.electrolyte.species))
 

@@ -139,6 +139,12 @@ def _full_pnp(source: Source) -> float:
     return float(source.state.potential + source.state.layer_drop)
 
 
+def _of_resistance(source: Source, name: str) -> float | None:
+    """Attribute of the `Resistance` at a boundary; ``None`` where it has none."""
+    found = source.solution.resistance.get(source.name)
+    return None if found is None else getattr(found, name)
+
+
 def _deviation(value: float, reference: float) -> float:
     """Relative deviation; not a number from a reference of zero."""
     return value / reference - 1.0 if reference != 0.0 else math.nan
@@ -151,10 +157,18 @@ def _of_spine(name: str) -> Callable[[Source], float | None]:
 
 def _point(phrase: str) -> tuple[Column, ...]:
     return (
-        Column("potential_mV", phrase.format("potential"), peak=True, printed=(1, "V(NAME)\n[mV]", ".5f")),
+        Column("potential_mV", phrase.format("potential"), peak=True),
         Column("concentration_mM.SPECIES", phrase.format("concentration"), peak=True),
     )
 
+
+#: Resistances between a place and the ground.
+_RESISTANCES = (
+    Column("resistance_MOhm", "of a steady state where a current of one species enters at one boundary: potential "
+           "above the ground over this current (the chord)", lambda s: _of_resistance(s, "chord")),
+    Column("slope_resistance_MOhm", "derivative of the potential by this current: of the electroneutral law, where it "
+           "holds, times solution over law", lambda s: _of_resistance(s, "slope")),
+)  # fmt: skip
 
 _MEANS = _point("mean {}")
 _EXTREMES = (
@@ -186,6 +200,9 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
     Column(f"neutral_potential_error_{POTENTIAL.suffix}", "estimated error of that: of the fluxes",
            lambda s: None if s.state.neutral_potential is None else s.solution.neutral_potential_error.get(s.name),
            _estimate),
+    *_RESISTANCES,
+    Column("limiting_current_pA", "current at which the species that enters there is used up somewhere, by the "
+           "electroneutral law", lambda s: _of_resistance(s, "limiting_current")),
     Column("charge_C_per_m2", "of a capacitance: charge C_m (V - V_outside) of the ions beside it, mean over the area"),
     Column("charge_out_fC.SPECIES", "of a transient with a synapse, where the boundary is grounded or has a load: "
            "charge that the species has carried OUT since the start, int (I_0 - I) dt with the inward current I; I_0 "
@@ -216,12 +233,13 @@ COMPARTMENT = Group("compartments.NAME", "Well-stirred compartments of `[compart
            lambda s: charge_of(s.state, s.solution.electrolyte)),
 ))  # fmt: skip
 
-PROBE = Group("probes.NAME", "Points of `[probes]`.", _point("{} there"))
+PROBE = Group("probes.NAME", "Points of `[probes]`.", (*_point("{} there"), *_RESISTANCES))
 
 REGION = Group("regions.NAME", "Parts of the volume, of `[regions]`; means are over the volume.", (
     Column("volume_um3", "volume"),
     *_MEANS,
     *_EXTREMES,
+    *_RESISTANCES,
 ))  # fmt: skip
 
 VOLUME = Group("volume", "The whole domain.", (
@@ -234,15 +252,15 @@ VOLUME = Group("volume", "The whole domain.", (
 
 LAW = Group("law", "With `[compare]`: the law, and the solution over it.", (
     Column("potential_mV", "potential of the law, injector minus ground", peak=True,
-           printed=(4, "electroneutral\nlaw [mV]", ".5f")),
-    Column("resistance_MOhm", "potential of the law over the current", printed=(6, "R\n[MOhm]", ".2f")),
+           printed=(4, "electro-\nneutral\nlaw [mV]", ".6g")),
+    Column("resistance_MOhm", "potential of the law over the current", printed=(6, "R\n[MOhm]", ".4g")),
     Column("computed_potential_mV", "potential of the solution, injector minus ground", _difference, peak=True,
-           printed=(1, "3D PNP\n[mV]", ".5f")),
+           printed=(1, "3D PNP\n[mV]", ".6g")),
     Column("relative_error", "solution over law, less one",
            lambda s: _deviation(_difference(s), s.state.potential), finite, printed=(5, "deviation", "+.1e")),
     Column("ohmic_potential_mV", "potential of Ohm's law at the bulk's conductivity", peak=True),
     Column("full_pnp_potential_mV", "potential of the law plus the Debye layer at the injector, to first order",
-           _full_pnp, peak=True, printed=(2, "full PNP\n(law + layer)", ".5f")),
+           _full_pnp, peak=True, printed=(2, "full PNP\n(law +\nlayer)", ".6g")),
     Column("full_pnp_relative_error", "solution over that, less one",
            lambda s: _deviation(_difference(s), _full_pnp(s)), finite, printed=(3, "deviation", "+.1e")),
     Column("concentration_mM.SPECIES", "concentration of the law at the injector", peak=True),
@@ -378,6 +396,23 @@ def is_synaptic(name: str, row: Mapping[str, Any]) -> bool:
     """Whether a column is the total current of a synapse, whose charge stands in the same row."""
     place, current, _ = name.partition(SYNAPTIC_CURRENT)
     return bool(current) and f"{place}{SYNAPTIC_CHARGE}" in row
+
+
+def columns_of_peaks(peaks: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Columns with the peaks of a transient, for a row that stands for all of it.
+
+    Args:
+        peaks: ``peaks`` of summary.json.
+
+    Returns:
+        ``peak.COLUMN``, and of potentials ``peak.COLUMN.time_ms``, ``.half_width_ms`` and ``.rise_20_80_ms``.
+    """
+    found: dict[str, float] = {}
+    for name, peak in peaks.items():
+        found[f"peak.{name}"] = peak["value"]
+        if name.endswith((f".{POTENTIAL_COLUMN}", f".{NEUTRAL_POTENTIAL}")):
+            found |= {f"peak.{name}.{key}": value for key, value in peak.items() if key != "value"}
+    return found
 
 
 def printed(group: Group) -> list[tuple[str, str, str]]:

@@ -19,6 +19,7 @@ from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layer
 from spinepnp.solvers.problem.neutral_potential import NeutralPotentials, membrane_names
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
+from spinepnp.solvers.problem.resistance import NO_LIMITS, Resistance, resistance_of
 from spinepnp.solvers.problem.solution import (
     BoundaryState,
     MechanismState,
@@ -144,16 +145,19 @@ def evaluate_solution(
     of_flows = _at_most(relative_error, problem.bounds, neutral)
     errors, errors_beside = _potential_errors(problem_data, boundary, layers, of_flows)
     change, _ = change_within_cells(discretisation.space, system.equations.fields.phi.x.array, electrolyte)
+    probes = {name: _state(value, names) for name, value in discretisation.probes.values(unknowns).items()}
+    regions = {
+        name: _region(region, unknowns, weights, names, scales) for name, region in discretisation.regions.items()
+    }
+    places = {name: state.potential for name, state in {**probes, **regions}.items()}
     return Solution(
         unknowns=unknowns,
         mesh=mesh,
         space=discretisation.space,
         electrolyte=electrolyte,
         boundary=boundary,
-        probes={name: _state(value, names) for name, value in discretisation.probes.values(unknowns).items()},
-        regions={
-            name: _region(region, unknowns, weights, names, scales) for name, region in discretisation.regions.items()
-        },
+        probes=probes,
+        regions=regions,
         volume=_volume(problem, electrolyte, unknowns, amounts),
         ion_balance=balance_error,
         layers=layers,
@@ -164,6 +168,7 @@ def evaluate_solution(
         bounds=problem.bounds,
         wall_charge=wall_charge,
         electroneutral=neutral,
+        resistance=_resistances(problem, problem_data, boundary, places, prediction) if displacement is None else {},
         formulation=problem.formulation,
         formulation_reason=problem.formulation_reason,
         change_within_cell=change,
@@ -172,6 +177,27 @@ def evaluate_solution(
         membranes=_membrane_nodes(problem, problem_data),
         **_of_membranes(problem, problem_data, membranes),
     )
+
+
+def _resistances(
+    problem: Problem,
+    problem_data: ProblemData,
+    boundary: dict[str, BoundaryState],
+    places: dict[str, float],
+    prediction: Prediction | None,
+) -> dict[str, Resistance]:
+    """Resistances of a steady state, see `resistance_of`. Collective."""
+    if prediction is None:
+        return resistance_of(problem_data, boundary, places, {}, {}, NO_LIMITS)
+    weights, discretisation = problem.weights, problem.discretisation
+    fields = np.column_stack([prediction.u, prediction.tangent])
+    means = {name: weights.integral(w, fields) / weights.area[name] for name, w in weights.boundary.items()}
+    means |= {name: weights.integral(r.weights, fields) / r.volume for name, r in discretisation.regions.items()}
+    means |= discretisation.probes.values(fields)
+    V_T = problem_data.electrolyte.V_T
+    neutral = {name: prediction.ground + V_T * float(mean[0]) for name, mean in means.items()}
+    tangents = {name: V_T * float(mean[1]) for name, mean in means.items()}
+    return resistance_of(problem_data, boundary, places, neutral, tangents, prediction.limits)
 
 
 def _membrane_charge(problem_data: ProblemData, name: str, potential: float) -> float | None:

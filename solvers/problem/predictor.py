@@ -16,7 +16,7 @@ import numpy as np
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.runtime.memory import available_memory
-from spinepnp.runtime.stack import MPI, PETSc, fem
+from spinepnp.runtime.stack import MPI, PETSc, fem, reduced
 from spinepnp.solvers.algebra.cost import memory
 from spinepnp.solvers.algebra.petsc import PetscOptions
 from spinepnp.solvers.fem.operators import Operators
@@ -45,11 +45,15 @@ class Prediction:
         u: potential V/V_T relative to the ground, shape (n,).
         concentrations: concentrations, mol/m^3, shape (species, n).
         ground: potential of the grounded boundaries, or of the one with a load at its current, V.
+        tangent: derivative of u by a factor of all currents, at the currents, shape (n,).
+        limits: largest factors of all currents, reversed and forward; infinite without a limit.
     """
 
     u: np.ndarray
     concentrations: np.ndarray
     ground: float
+    tangent: np.ndarray
+    limits: tuple[float, float]
 
 
 def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> str:
@@ -268,15 +272,17 @@ class Predictor:
         boundaries = given
         law = Electroneutral(electrolyte, injected)
         phi = self._phi(electrolyte, boundaries, injected)
-        lowest = float(self._space.mesh.comm.allreduce(phi.min() if phi.size else math.inf, op=MPI.MIN))
         limit = law.depletion()[1]
-        if lowest < 0.0 and lowest <= limit:
-            raise beyond_limit(electrolyte, boundaries, self._areas, injected, limit / lowest)
+        limits = self._factors(phi, limit)
+        if limits[1] <= 1.0:
+            raise beyond_limit(electrolyte, boundaries, self._areas, injected, limits[1])
         u = law.potential(phi)
+        concentrations = law.concentrations(u)
         areas = {name: area * MODEL_UNIT**2 for name, area in self._areas.items()}
         current = sum(i.total(areas[name]) for name, b in boundaries.items() for i in b.injections)
         grounds = (b.ground_potential(current) for b in boundaries.values())  # of a load all that flows in leaves there
-        return Prediction(u, law.concentrations(u), next(V for V in grounds if V is not None))
+        ground = next(V for V in grounds if V is not None)
+        return Prediction(u, concentrations, ground, phi / law.phi_slope(concentrations), limits)
 
     def limits(self, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[float, float]:
         """Largest factors of all currents, down (or reversed) and up; infinite without a limit. Collective.
@@ -288,8 +294,14 @@ class Predictor:
         injected = None if given is None else injected_species(electrolyte, given)
         if given is None or injected is None:
             raise ValueError("the electroneutral law does not hold")
-        phi, comm = self._phi(electrolyte, given, injected), self._space.mesh.comm
-        lowest = float(comm.allreduce(phi.min(initial=0.0), op=MPI.MIN))
-        highest = float(comm.allreduce(phi.max(initial=0.0), op=MPI.MAX))
-        limit = Electroneutral(electrolyte, injected).depletion()[1]
-        return (limit / highest if highest > 0.0 else -math.inf), (limit / lowest if lowest < 0.0 else math.inf)
+        phi = self._phi(electrolyte, given, injected)
+        return self._factors(phi, Electroneutral(electrolyte, injected).depletion()[1])
+
+    def _factors(self, phi: np.ndarray, limit: float) -> tuple[float, float]:
+        """Largest factors of all currents, of which Phi is proportional, by its limit; see `limits`. Collective."""
+        extremes = np.array([phi.min(initial=0.0), -phi.max(initial=0.0)])
+        lowest, highest = reduced(self._space.mesh.comm, extremes, MPI.MIN) * (1.0, -1.0)
+        return (
+            float(limit / highest) if highest > 0.0 else -math.inf,
+            float(limit / lowest) if lowest < 0.0 else math.inf,
+        )

@@ -17,6 +17,7 @@ from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.problem import columns, field_files
 from spinepnp.solvers.problem.debye_layers import Layer
+from spinepnp.solvers.problem.resistance import Resistance
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,8 @@ class Solution:
         change_within_cell: largest change of |z| V within a cell, in V_T.
         too_steep: whether that is more than concentrations as unknowns can follow.
         statistics: statistics of the Newton solve.
+        resistance: of a steady state, between places and the ground, by the name of the only boundary where a current
+            enters, of probes and of regions; empty without one.
         mechanisms: currents and gates of each mechanism of a membrane, by boundary and name.
         compartments: concentration of each species that a compartment lists, mol/m^3, by compartment and species.
         gates: open fractions of gates at the local nodes, zero elsewhere than on their boundary, by the name
@@ -205,6 +208,7 @@ class Solution:
     too_steep: bool
     statistics: NewtonStatistics
     bounds: dict[str, Conductance] = field(default_factory=dict)
+    resistance: dict[str, Resistance] = field(default_factory=dict)
     mechanisms: dict[tuple[str, str], MechanismState] = field(default_factory=dict)
     compartments: dict[str, dict[str, float]] = field(default_factory=dict)
     gates: dict[str, np.ndarray] = field(default_factory=dict)

@@ -44,14 +44,18 @@ def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     times = np.array([float(row[TIME_COLUMN]) for row in rows])
     found = {}
     for name in rows[0]:
-        if rows[0][name] in (None, ""):
-            continue
-        if has_peak(name):
-            found[name] = _peak(times, np.array([float(row[name]) for row in rows]), name)
-        elif is_synaptic(name, rows[0]):  # it jumps with its waveform, and a polynomial would pass beyond it
+        if is_synaptic(name, rows[0]):  # it jumps with its waveform, and a polynomial would pass beyond it
+            if rows[0][name] in (None, ""):
+                continue
             values = np.array([float(row[name]) for row in rows])
             highest = int(np.argmax(np.abs(values)))
             found[name] = {"value": float(values[highest]), TIME_COLUMN: float(times[highest])}
+        elif has_peak(name):
+            # A probe that was added in an extension has values from the end of a step on.
+            begin = next((i for i in range(0, len(rows), ROWS_PER_STEP) if rows[i][name] not in (None, "")), len(rows))
+            if len(rows) - begin > ROWS_PER_STEP:
+                values = np.array([float(row[name]) for row in rows[begin:]])
+                found[name] = _peak(times[begin:], values, name, widths=begin == 0)
     return found
 
 
@@ -69,8 +73,8 @@ def _polynomials(times: np.ndarray, values: np.ndarray) -> Any:
     return PPoly(np.vstack([coefficients, values[starts]]), times[::ROWS_PER_STEP])
 
 
-def _peak(times: np.ndarray, values: np.ndarray, name: str) -> dict[str, float]:
-    """Peak of one column."""
+def _peak(times: np.ndarray, values: np.ndarray, name: str, *, widths: bool) -> dict[str, float]:
+    """Peak of one column, with widths where its values begin at rest."""
     curve = _polynomials(times, values)
     stationary = curve.derivative().roots(discontinuity=False, extrapolate=False)
     at = np.union1d(times, stationary[np.isfinite(stationary)])
@@ -79,7 +83,7 @@ def _peak(times: np.ndarray, values: np.ndarray, name: str) -> dict[str, float]:
     top = found.max()
     highest = int(np.argmax(found >= top - SAME_HEIGHT * np.abs(found).max()))
     peak = {"value": float(found[highest]), TIME_COLUMN: float(at[highest])}
-    if name.endswith(POTENTIALS):
+    if widths and name.endswith(POTENTIALS):
         peak |= _widths(curve, values[0], peak)
     return peak
 

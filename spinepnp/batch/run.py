@@ -22,6 +22,7 @@ from typing import Any
 from spinepnp.batch.index import NAME as INDEX
 from spinepnp.batch.index import outcomes
 from spinepnp.batch.listener import BatchListener
+from spinepnp.batch.plan import plan_facts, plan_lines
 from spinepnp.batch.scheduler import Counters, RankGroups, Scheduler, chains_of, divide
 from spinepnp.batch.store import AGAIN, Store
 from spinepnp.batch.summary import BatchSummary
@@ -31,6 +32,7 @@ from spinepnp.errors import CaseError, OutputError, SingleRankError, SpineError,
 from spinepnp.run.directory import ResultDirectory
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import check_place, holds_results
+from spinepnp.run.progress import print_line
 from spinepnp.run.steady import Model, solve_case
 from spinepnp.runtime.claims import Claim
 from spinepnp.runtime.communication import on_root
@@ -92,11 +94,14 @@ def run_batch(
     """
     start = time.monotonic()
     parse_quantity("1 nm", LENGTH)  # every rank needs the units, which take a second to read: all at once
-    plan: Plan = on_root(comm, lambda: load_sweep(path))
+    plan: Plan = on_root(comm, lambda: load_sweep(path, print_line))
     todo: list[Job] = on_root(comm, lambda: _open(output, plan, options))
     groups = divide(comm, options.ranks_per_case or plan.sweep.ranks_per_case, todo)
     listener = BatchListener(groups, todo, plan.sweep.title or path.stem, output / LOG)
     with listener.progress:
+        held = {job.key for job in plan.jobs} - {job.key for job in todo}
+        for line in plan_lines(plan, plan_facts(plan, held), comm.size) if comm.rank == 0 else ():
+            listener.progress.log(f"[0/{len(todo)}] {line}")
         _work(groups, listener, todo, plan.sweep, output, on_case)
     tally = on_root(comm, lambda: _close(output, plan, listener, groups, start))
     groups.comm.Free()

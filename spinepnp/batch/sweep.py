@@ -8,8 +8,9 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,12 +19,23 @@ from pydantic import Field
 
 from spinepnp.case.case import Case, make_case
 from spinepnp.case.digest import case_digest, digest
-from spinepnp.case.estimate import size_of
+from spinepnp.case.estimate import Size, size_of
 from spinepnp.case.study import column_of, common_kind, number_of
-from spinepnp.case.toml import check_kind, find_files, parse_toml, read_tables, read_text, set_value, value_of
+from spinepnp.case.toml import (
+    check_kind,
+    find_files,
+    kind_of,
+    parse_toml,
+    read_tables,
+    read_text,
+    set_value,
+    unset_value,
+    value_of,
+)
 from spinepnp.csv_files import rows_of
 from spinepnp.errors import CaseError
 from spinepnp.messages import validated
+from spinepnp.solvers.problem.columns import NOTHING
 from spinepnp.units import Line, Table, Whole
 
 #: Largest number of cases in one sweep: more are taken for a mistake.
@@ -31,6 +43,15 @@ MOST_CASES = 200_000
 
 #: Cost of a transient, in steady solves: some 40 steps of five steady states each.
 TRANSIENT_SOLVES = 200
+
+#: Number of cases from which on a line tells that they are checked.
+MANY_CASES = 500
+
+#: Seconds between further lines.
+LINE_EVERY = 2.0
+
+#: Name of an axis, and of its column, over paths of keys that are removed.
+UNSET = "unset"
 
 #: Column that tells base cases apart where there are several.
 BASE_COLUMN = "base.case"
@@ -56,7 +77,8 @@ class Sweep(Table):
     Attributes:
         title: of the whole.
         base: the case that is varied.
-        axes: values by the path of the key that takes them; a value may be a whole table.
+        axes: values by the path of the key that takes them; a value may be a whole table. The values of "unset" are
+            paths of keys, or lists of them, that are removed before others are set.
         combine: all combinations, the n-th values of all axes together, or the rows of a CSV file.
         csv: that file, relative to the sweep.
         ranks_per_case: ranks that solve a case together; "auto" by size and memory.
@@ -87,6 +109,9 @@ class Job:
         error: reason why it is impossible.
         varied: column of the key that the case itself varies, if it does.
         chain: digest of its mesh and structure; cases that share it are solved one after another.
+        meshes: digests of its meshes: one, or those of the values that the case itself varies.
+        solves: number of its steady states or transients.
+        unknowns: estimated number of unknowns.
         cost: estimated seconds on one core.
         memory: estimated bytes.
         stamp: time of the outcome that it replaces; see `Store.stamp`.
@@ -100,6 +125,9 @@ class Job:
     error: str = ""
     varied: str | None = None
     chain: str = ""
+    meshes: tuple[str, ...] = ()
+    solves: int = 0
+    unknowns: float = 0.0
     cost: float = 0.0
     memory: float = 0.0
     stamp: int = 0
@@ -125,8 +153,21 @@ class Plan:
     sources: tuple[Path, ...] = ()
 
 
-def load_sweep(path: Path) -> Plan:
+def is_sweep(path: Path) -> bool:
+    """Whether a file is a sweep rather than a case.
+
+    Raises:
+        CaseError: it cannot be read, or is malformed TOML.
+    """
+    return kind_of(parse_toml(read_text(path), str(path))) == "sweep"
+
+
+def load_sweep(path: Path, log: Callable[[str], None] | None = None) -> Plan:
     """Read a sweep file and check all its cases. On one rank.
+
+    Args:
+        path: path of the sweep file.
+        log: function that takes lines on the way, where there are many cases.
 
     Returns:
         The plan; a case that is impossible beside others that are not carries its error.
@@ -150,10 +191,19 @@ def load_sweep(path: Path) -> Plan:
         raise CaseError("base.case", "two of the cases have the same name; rename one")
     bases = {name: _base(name, sweep.base, folder) for name in names}
     first: CaseError | None = None
+    sizes: dict[str, Size] = {}
+    told = begin = time.monotonic()
+    if log is not None and len(jobs) >= MANY_CASES:
+        log(f"{len(jobs)} cases are checked")
     for job, setting in zip(jobs, settings, strict=True):
         name, values = setting
+        done = job.number - 1
+        if log is not None and len(jobs) >= MANY_CASES and done and time.monotonic() >= told + LINE_EVERY:
+            told = time.monotonic()
+            left = (told - begin) / done * (len(jobs) - done)
+            log(f"{done} of {len(jobs)} cases are checked, about {left:.0f} s left")
         try:
-            _resolve(job, bases[name], values, folder)
+            _resolve(job, bases[name], values, folder, sizes)
         except CaseError as error:
             first = first or error
             job.error = str(error)
@@ -197,9 +247,20 @@ def _settings(sweep: Sweep, bases: list[str], folder: Path) -> Iterator[tuple[st
         if count > MOST_CASES:
             raise CaseError("axes", f"ask for {count} cases, {MOST_CASES} are allowed; split the sweep")
         rows = [dict(zip(sweep.axes, values, strict=True)) for values in itertools.product(*sweep.axes.values())]
+    for row in rows:
+        if UNSET in row:
+            row[UNSET] = _paths(row[UNSET])
     for base in bases:
         for row in rows or [{}]:
             yield base, row
+
+
+def _paths(value: Any) -> list[str]:
+    """Paths of keys that are removed in a case: a list, or text with blanks or commas between them."""
+    paths = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise CaseError("axes.unset", 'takes paths of keys, for example ["boundaries.wall.mechanism"]', value)
+    return paths
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -209,27 +270,50 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         for number, row in enumerate(rows_of(path), 1):
             if number > MOST_CASES:
                 raise CaseError(str(path), f"has more than {MOST_CASES} rows; split it")
-            yield {name: value_of(value) for name, value in row.items() if value}
+            yield {name: value if name == UNSET else value_of(value) for name, value in row.items() if value}
     except ValueError as error:
         raise CaseError(str(path), str(error)) from None
     if number == 0:
         raise CaseError(str(path), "has no rows below its heading; add one a case")
 
 
-def _resolve(job: Job, base: dict[str, Any], values: dict[str, Any], folder: Path) -> None:
-    """Fill a job with its checked case and its cost."""
-    data = copy.deepcopy(base)
+def _resolve(job: Job, base: dict[str, Any], values: dict[str, Any], folder: Path, sizes: dict[str, Size]) -> None:
+    """Fill a job with its checked case and its cost.
+
+    Args:
+        job: job that is filled.
+        base: tables of the base case.
+        values: values by the path of their key.
+        folder: folder of the sweep file, to which paths of files are relative.
+        sizes: estimated sizes by chain, which grow: cases on one mesh share theirs.
+    """
+    data = _copied(base)
+    for path in values.get(UNSET, ()):
+        unset_value(data, path)
     for path, value in values.items():
-        set_value(data, path, copy.deepcopy(value))
+        if path != UNSET:
+            set_value(data, path, _copied(value))
     _without_varied(data, values)
     find_files(data, folder)
     case = make_case(data)
     points = case.points()  # each value of a sweep in the case is checked too
-    job.key, job.data = case_digest(case), case.to_dict()
+    job.data = case.to_dict()
+    job.key = case_digest(case, job.data)
     job.varied = case.study.column if case.study.vary is not None else None
     job.chain = digest(repr(case.model_key))
-    solves, size = len(points) * (TRANSIENT_SOLVES if case.study.kind == "transient" else 1), size_of(case)
-    job.cost, job.memory = solves * size.seconds, size.memory
+    if job.chain not in sizes:
+        sizes[job.chain] = size_of(case)
+    size, job.solves = sizes[job.chain], len(points)
+    job.meshes = tuple(dict.fromkeys(digest(repr((point.geometry, point.mesh))) for point in points))
+    steady_solves = job.solves * (TRANSIENT_SOLVES if case.study.kind == "transient" else 1)
+    job.unknowns, job.cost, job.memory = size.unknowns, steady_solves * size.seconds, size.memory
+
+
+def _copied(value: Any) -> Any:
+    """Copy of tables and lists, whose other contents cannot change; `copy.deepcopy` takes three times as long."""
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _without_varied(data: dict[str, Any], paths: Iterable[str]) -> None:
@@ -254,7 +338,9 @@ def named_columns(settings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _flat(setting: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for path, value in setting.items():
-        if isinstance(value, dict):
+        if path == UNSET:
+            yield path, ", ".join(value) or NOTHING
+        elif isinstance(value, dict):
             yield from _flat({f"{path}.{key}": inner for key, inner in value.items()})
         else:
             yield path, value if isinstance(value, str | int | float | bool) else str(value)

@@ -27,8 +27,13 @@ def digest(data: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
-def case_digest(case: Case) -> str:
-    """Digest of a resolved case, without its title, and with the content of the files that it names."""
+def case_digest(case: Case, tables: dict[str, Any] | None = None) -> str:
+    """Digest of a resolved case, without its title, and with the content of the files that it names.
+
+    Args:
+        case: resolved case.
+        tables: its tables, if they are at hand.
+    """
     contents = table_digests(case)
     if case.initial is not None and case.initial.file is not None:
         case.initial.check_file()
@@ -42,9 +47,9 @@ def case_digest(case: Case) -> str:
             return [with_contents(inner) for inner in value]
         return contents.get(value, value) if isinstance(value, str) else value
 
-    data = with_contents(case.to_dict())
+    tables = case.to_dict() if tables is None else tables
+    data = with_contents(tables) if contents else dict(tables)
     data.pop("title", None)
-    data["geometry"].update(files)
-    for name in CHECKPOINT_KEYS:
-        data["study"].pop(name, None)
+    data["geometry"] = {**data["geometry"], **files}
+    data["study"] = {name: value for name, value in data["study"].items() if name not in CHECKPOINT_KEYS}
     return digest(data)

@@ -17,16 +17,18 @@ class Size:
         cells: number of cells of its mesh.
         unknowns: number of unknowns of its equations.
         linear: linear solver that it gets.
+        dimension: dimension of its mesh.
     """
 
     cells: float
     unknowns: float
     linear: Linear
+    dimension: str
 
     @property
     def solver_memory(self) -> float:
         """Memory of a solve without the mesh, bytes."""
-        return memory(self.linear, self.unknowns)
+        return memory(self.linear, self.unknowns, self.dimension)
 
     @property
     def memory(self) -> float:
@@ -36,15 +38,16 @@ class Size:
     @property
     def seconds(self) -> float:
         """Duration of a steady solve on one core, s."""
-        return seconds(self.linear, self.unknowns)
+        return seconds(self.linear, self.unknowns, self.dimension)
 
 
 def size_of(case: Case) -> Size:
     """The estimated size of a case."""
     cells, degree = case.mesh.cells(case.geometry), case.mesh.resolved(case.geometry).element_degree
-    of_a_node = len(case.electrolyte.species) + 1
-    unknowns = cells * NODES_PER_CELL[degree] * of_a_node
-    return Size(cells, unknowns, linear_solver(case.solver.linear, unknowns, case.geometry.dimension, of_a_node))
+    of_a_node, dimension = len(case.electrolyte.species) + 1, case.geometry.dimension
+    unknowns = cells * NODES_PER_CELL[dimension][degree] * of_a_node
+    linear = linear_solver(case.solver.linear, unknowns, dimension, of_a_node)
+    return Size(cells, unknowns, linear, dimension)
 
 
 def check_feasible(case: Case) -> None:

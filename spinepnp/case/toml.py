@@ -139,6 +139,12 @@ _KINDS = {
 _OF_SWEEPS = {"base", "combine", "ranks_per_case"}
 
 
+def kind_of(data: dict[str, Any]) -> str | None:
+    """Kind of a file by its tables: "case", "sweep" or "validation"; ``None`` where they do not tell."""
+    found = next((kind for kind, (keys, *_) in _KINDS.items() if set(keys) & set(data)), None)
+    return found or ("sweep" if _OF_SWEEPS & set(data) else None)
+
+
 def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
     """Refuse a file that is not of a kind.
 

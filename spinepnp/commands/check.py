@@ -272,17 +272,17 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         law = facts["law"]
         lines.append(
             f"analytic law {law['name']}, steady state: V({law['injector']}) - V({law['ground']}) = "
-            f"{law['potential_mV']:.5g} mV; of full PNP {law['full_pnp_potential_mV']:.5g} mV (in results: law)"
+            f"{law['potential_mV']:.4g} mV; of full PNP {law['full_pnp_potential_mV']:.4g} mV (in results: law)"
         )
     lines += bounds_lines([flatten({"bounds": facts["bounds"]})])
     if facts["electroneutral"] is None:
         lines.append(f"no electroneutral answer: {facts['why_not'] or 'the Debye layer fills the domain'}")
         return lines
-    shown = (f"V({n}) = {v['potential_mV']:.5g} mV" for n, v in facts["electroneutral"].items())
+    shown = (f"V({n}) = {v['potential_mV']:.4g} mV" for n, v in facts["electroneutral"].items())
     lines.append(f"electroneutral answer, {STATES[facts['study']]}: {', '.join(shown)}{AS_RUN[facts['study']]}")
     for name, limit in facts["limiting_currents"].items():
         known = [limit[f"{way}_pA"] for way in ("reversed", "forward") if limit[f"{way}_pA"] is not None]
-        text = " and ".join(f"{value:.5g} pA" for value in known) if known else "none"
+        text = " and ".join(f"{value:.4g} pA" for value in known) if known else "none"
         lines.append(f"limiting current at {name} (it is {limit['current_pA']:.4g} pA): {text}")
     return lines
 
@@ -297,5 +297,5 @@ def _curve_table(rows: list[dict[str, float]]) -> Any:
         kind, _, unit = quantity.rpartition("_")
         table.add_column(f"{'I' if kind == 'current' else 'V'}({name})\n[{unit}]", justify="right")
     for row in rows:
-        table.add_row(*(f"{row[column]:.5g}" for column in columns))
+        table.add_row(*(f"{row[column]:.4g}" for column in columns))
     return table

@@ -151,4 +151,4 @@ def _rest(facts: dict[str, Any]) -> list[str]:
 
 
 def _listed(place: str, concentrations: dict[str, float]) -> str:
-    return f"{place} " + ", ".join(f"{name} {c:.5g}" for name, c in concentrations.items()) + " mM"
+    return f"{place} " + ", ".join(f"{name} {c:.4g}" for name, c in concentrations.items()) + " mM"

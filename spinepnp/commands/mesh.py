@@ -77,7 +77,7 @@ def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:
     """Estimated cost of a solve on the mesh, where the case has an electrolyte."""
     if case.electrolyte is None:
         return {}
-    nodes = mesh.vertices if mesh.element_degree == 1 else mesh.cells * NODES_PER_CELL[2]
+    nodes = mesh.vertices if mesh.element_degree == 1 else mesh.cells * NODES_PER_CELL[case.geometry.dimension][2]
     of_a_node = len(case.electrolyte.species) + 1
     unknowns = nodes * of_a_node
     linear = case.solver.linear if isinstance(case, Case) else "auto"

@@ -174,17 +174,21 @@ def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     if len(places) > 1:
         styles = {n: {"linestyle": look["linestyle"]} for n, look in place_styles(case).items() if n in places}
         ions = {name: look | {"linestyle": "-"} for name, look in ions.items()}
-    curves, largest = [], 0.0
+    curves, largest, later = [], 0.0, dict[str, float]()
     for place in places:
         for name, look in ions.items():
             column = column_of(rows, f"{place}.concentration_{CONCENTRATION.suffix}.{name}")
-            if np.isfinite(column[0]):
-                curves.append((column - column[0], look | styles.get(place, {})))
-                largest = max(largest, float(column[0]))
+            there = np.flatnonzero(np.isfinite(column))
+            if len(there):
+                curves.append((column - column[there[0]], look | styles.get(place, {})))
+                largest = max(largest, float(column[there[0]]))
+                if there[0]:  # a probe that was added to a run
+                    later[place] = float(rows[there[0]][TIME_COLUMN])
     legend = ions | {n: {"color": OHM, "linewidth": WIDTH} | style for n, style in styles.items()}
     heading = None if styles else places[0] if case.probes else "mean"
     label = f"change of\nconcentration ({CONCENTRATION.unit})"
-    return _Chart(label, curves, legend, heading, level=1e-9 * largest)
+    note = "; ".join(f"{place}: since {time:g} {TIME.unit}" for place, time in later.items())
+    return _Chart(label, curves, legend, heading, level=1e-9 * largest, note=note)
 
 
 def _compartments(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:

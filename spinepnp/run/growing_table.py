@@ -32,6 +32,11 @@ class GrowingTable:
         """Length and digest by which a checkpoint knows the content."""
         return self.length, self._digest.hexdigest()
 
+    @staticmethod
+    def known_of(content: bytes) -> tuple[int, str]:
+        """Length and digest by which a checkpoint knows some content."""
+        return len(content), hashlib.sha256(content).hexdigest()
+
     def _add(self, content: bytes) -> None:
         self.length += len(content)
         self._digest.update(content)
@@ -57,7 +62,8 @@ class GrowingTable:
         return content if len(content) == length and hashlib.sha256(content).hexdigest() == digest else None
 
     def resume(self, content: bytes) -> list[dict[str, str]]:
-        """Replace the file by a part of it, from which it grows on; returns the rows of that part."""
+        """Replace the file by a part of it, or this with more columns, and grow on from there; returns the rows."""
+        self.length, self._digest = 0, hashlib.sha256()
         if not content:  # no row yet
             if self.path.is_file():
                 self.path.unlink()

@@ -19,6 +19,7 @@ class RunOptions:
     Attributes:
         force: whether results that the directory holds are replaced.
         resume: whether they are kept, and only what is missing is solved.
+        extend: with `resume`, whether the case may go on from a transient of a shorter one.
         quiet: whether lines go to the log only.
         fields: whether the fields of each steady state, and the last of a transient, are written.
         pictures: whether pictures are drawn at the end.
@@ -29,6 +30,7 @@ class RunOptions:
 
     force: bool = False
     resume: bool = False
+    extend: bool = False
     quiet: bool = False
     fields: bool = True
     pictures: bool = True

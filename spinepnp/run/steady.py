@@ -18,6 +18,7 @@ from spinepnp.case.remarks import remarks_of
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.pages.background import PictureProcess
+from spinepnp.run.extension import check_extendable
 from spinepnp.run.membranes import charge_warnings, shown_potentials
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import check_place
@@ -69,6 +70,7 @@ def run_case(
     removals: tuple[str, ...] = (),
     force: bool = False,
     resume: bool = False,
+    extend: bool = False,
     background: PictureProcess | None = None,
 ) -> list[SweepPoint]:
     """Run a case file. Collective.
@@ -81,6 +83,7 @@ def run_case(
         removals: paths of keys that are removed from it before.
         force: replace results that the directory holds.
         resume: solve only the points that the directory does not hold.
+        extend: go on from a transient of the directory that was shorter, or had fewer probes.
         background: process that draws the pictures, on rank 0; without one the run draws them itself.
 
     Returns:
@@ -90,8 +93,11 @@ def run_case(
         CaseError: bad input, found before anything was solved or written.
     """
     case = on_root(comm, lambda: load_case(path, overrides, removals))
-    on_root(comm, lambda: check_place(output, () if resume else (path,)))
-    return solve_case(case, comm, output, RunOptions(force=force, resume=resume, background=background))
+    on_root(comm, lambda: check_place(output, () if resume or extend else (path,)))
+    if extend:
+        on_root(comm, lambda: check_extendable(case.study.kind, output))
+    options = RunOptions(force=force, resume=resume or extend, extend=extend, background=background)
+    return solve_case(case, comm, output, options)
 
 
 def solve_case(

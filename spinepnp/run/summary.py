@@ -12,36 +12,15 @@ from spinepnp.meshes.report import body_line
 from spinepnp.pages.outcome import PAGE, Outcome
 from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import Course, SweepPoint
+from spinepnp.run.outcome_table import cells, law_line, limit_line
 from spinepnp.run.shares import charge_lines, course_of, current_shares
-from spinepnp.solvers.problem.columns import BESIDE, LAW, NOTHING, POTENTIAL_COLUMN, PROBE, printed, shown_potential
+from spinepnp.solvers.problem.columns import NOTHING, columns_of_peaks
 
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"
 
 #: Quantity of a boundary that only one with a capacitance has.
 CHARGE = "charge_C_per_m2"
-
-
-def _cell(row: dict[str, Any], key: str, form: str) -> str:
-    value = row.get(key)
-    return "" if value in (None, "") else format(float(value), form)
-
-
-def _columns(point: SweepPoint) -> list[tuple[str, str, str]]:
-    """Heading, key and format of each printed column."""
-    names = point.case.shown_boundaries
-    if point.case.compare is not None and len(names) == 1:
-        solid = point.case.geometry.dimension == "3d"
-        columns = [(heading, f"law.{key}", form) for heading, key, form in printed(LAW)]
-        return [(heading if solid else heading.removeprefix("3D "), key, form) for heading, key, form in columns]
-    names = [*names, *point.case.probes]
-    columns = []
-    for name in names:
-        for heading, key, form in printed(PROBE):
-            shown = shown_potential(name, point.row) if key == POTENTIAL_COLUMN else f"{name}.{key}"
-            beside = f"{name}\n{BESIDE}" if shown != f"{name}.{key}" else name
-            columns.append((heading.replace("NAME", beside), shown, form))
-    return columns
 
 
 def print_outcome(points: list[SweepPoint], directory: Path) -> None:
@@ -72,7 +51,7 @@ def outcome_of(
         trace: rows of trace.csv.
     """
     if case.study.values is None:
-        peaks = {f"peak.{name}": peak["value"] for name, peak in summary.get("peaks", {}).items()}
+        peaks = columns_of_peaks(summary.get("peaks", {}))
         status = {"status": summary["status"]} if "status" in summary else {}
         points = [SweepPoint(0, case, None, {**row, **peaks, **status}) for row in rows[-1:]]
         if points and case.study.kind == "transient":
@@ -82,8 +61,8 @@ def outcome_of(
         points = [SweepPoint(i, single, value, dict(row)) for i, (single, value, row) in pairs]
     if not points:
         return Outcome()
-    headings, _, cells = _cells(points)
-    return Outcome(headings, cells, _lines(points))
+    headings, _, table = cells(points)
+    return Outcome(headings, table, _lines(points))
 
 
 def _lines(points: list[SweepPoint]) -> list[str]:
@@ -96,6 +75,8 @@ def _lines(points: list[SweepPoint]) -> list[str]:
         _lost_currents(points),
         _spread_charge(points),
         *_through_mechanisms(points),
+        limit_line(points),
+        law_line(points),
     )
     return [line for line in found if line]
 
@@ -248,27 +229,9 @@ def _table(points: list[SweepPoint]) -> Any:
     from rich.text import Text
 
     table = Table()
-    headings, justified, rows = _cells(points)
+    headings, justified, rows = cells(points)
     for heading, justify in zip(headings, justified, strict=True):
         table.add_column(Text(heading), justify=justify)
-    for cells in rows:
-        table.add_row(*cells)
+    for row in rows:
+        table.add_row(*row)
     return table
-
-
-def _cells(points: list[SweepPoint]) -> tuple[list[str], list[Any], list[list[str]]]:
-    """Headings of the table, the sides on which its columns stand, and the texts of its rows."""
-    columns = _columns(next((point for point in points if point.row.get("status") == "ok"), points[0]))
-    headings, justified = [], []
-    for value in points[0].key.values():
-        kind, path = points[0].case.study.kind_of_values, str(points[0].case.study.vary)
-        headings.append(f"{path.removesuffix('.value')}\n[{kind.unit}]" if kind else path)
-        justified.append("right" if isinstance(value, float | int) else "left")
-    headings += [*(title for title, _, _ in columns), "status"]
-    justified += [*("right" for _ in columns), "left"]
-    rows = []
-    for point in points:
-        cells = [f"{v:g}" if isinstance(v, float) else str(v) for v in point.key.values()]
-        cells += [_cell(point.row, key, form) for _, key, form in columns]
-        rows.append([*cells, "ok" if point.row.get("status") == "ok" else "failed"])
-    return headings, justified, rows

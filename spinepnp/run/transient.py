@@ -16,6 +16,7 @@ from spinepnp.case.remarks import remarks_of
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.run.directory import Recorder, ResultDirectory
+from spinepnp.run.extension import extension_of
 from spinepnp.run.membranes import charge_warnings, current_lines, currents_of, shown_potentials
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import holds_results
@@ -125,7 +126,8 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
         print_line(f"warning: {remark}")
 
     def recall(directory: ResultDirectory) -> None:
-        remark = directory.check_same_case(case.to_toml()) if options.resume else ""
+        extended = options.extend and extension_of(case, directory.path)
+        remark = directory.check_same_case(case.to_toml()) if options.resume and not extended else ""
         if remark and not options.quiet:
             print(remark, file=sys.stderr)
 
@@ -136,7 +138,9 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
             below, one = output / "points" / f"{point.index + 1:04d}", SweepPoint(0, single)
             try:
                 begun = on_root(comm, partial(holds_results, below))
-                solve_transient(one, comm, below, replace(options, resume=options.resume and begun, within=True))
+                # Of an extension that was interrupted some points are as long as before: those are extended, too.
+                again = options.resume and begun
+                solve_transient(one, comm, below, replace(options, resume=again, extend=again, within=True))
             except CaseError as error:
                 one.failure, one.row = error, {"status": f"failed: {error}"}
             point.failure, point.row, point.course = one.failure, {**point.key, **one.row}, one.course
@@ -268,6 +272,8 @@ def _first(recorder: TransientRecorder, problem: TransientProblem) -> Solution:
         recorder.begin(problem, solution)
         return solution
     try:
-        return unpack(problem, recorder.packed(problem.ordering.length))
+        solution = unpack(problem, recorder.packed(problem.ordering.length))
     except (KeyError, ValueError, IndexError) as error:
         raise CaseError("--resume", f"the checkpoint does not fit the case ({error}); use --force") from None
+    recorder.extend(problem, solution)
+    return solution

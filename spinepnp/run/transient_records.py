@@ -6,7 +6,6 @@ A run that was killed is readable up to its last step; one that resumes from a c
 from __future__ import annotations
 
 import time
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,18 +15,18 @@ import numpy as np
 
 from spinepnp.case.case import Case
 from spinepnp.case.digest import table_digests
-from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError
 from spinepnp.run import checkpoints
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
+from spinepnp.run.extension import Extension, extension_of, is_extension, widened
 from spinepnp.run.growing_table import GrowingTable
 from spinepnp.run.options import Course, RunOptions
 from spinepnp.run.place import holds_results
+from spinepnp.run.recall import beginning_of, statistics_left, with_recorded_start
 from spinepnp.run.shares import course_of
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
-from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.problem import columns
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
@@ -71,6 +70,7 @@ class TransientRecorder(Recorder):
     def __init__(self, comm: Any, output: Path, case: Case, options: RunOptions) -> None:
         super().__init__(comm, case, options)
         self._found: tuple[dict[str, np.ndarray], tuple[str, ...]] | None = None  # on rank 0
+        self._extension: Extension | None = None  # on rank 0
         self.spent: tuple[dict[str, Any], float] = ({}, 0.0)
         self.rows: list[dict[str, Any]] = []
         self.trace: list[dict[str, Any]] = []
@@ -89,23 +89,39 @@ class TransientRecorder(Recorder):
 
     def _recall(self, directory: ResultDirectory) -> None:
         """Read the checkpoint and the rows up to it, and cut the tables there."""
-        self.case = _with_recorded_start(self.case, directory)
+        self.case = with_recorded_start(self.case, directory)
+        self._extension = extension_of(self.case, directory.path) if self.options.extend else None
         names = [name for name in (checkpoints.NEWEST, checkpoints.OLDER) if (directory.path / name).exists()]
+        if not names and self._extension is not None:
+            raise CaseError("--extend", "the run has no checkpoint to go on from; use --force", str(directory.path))
         if not names:
-            self.remarks += filter(None, [directory.check_same_case(self.case.to_toml())])
+            self.remarks += self._same_case(directory)
             if holds_results(directory.path, (OBSERVABLES,)):
                 self.remarks.append(f"{directory.path} has no checkpoint: the transient starts again")
             return
         problems = [self._try(directory, name) for name in names]
         if all(problems):
-            directory.check_same_case(self.case.to_toml())
+            if self._extension is None:
+                self._same_case(directory)
             raise CaseError("--resume", problems[0], str(directory.path / names[0]))
         if problems[0] or names[0] != checkpoints.NEWEST:
             checkpoints.go_back(directory.path)
             reason = problems[0].split(";")[0] if problems[0] else "the last checkpoint is missing"
             self.remarks.append(f"{reason}: goes on from the one before it, at step {self._saved_step}")
         self._repair_fields(directory)
+        if self._extension is not None and self._found is not None:
+            self.remarks += self._extension.remarks(float(self._found[0]["time"]))
         self.begun = True
+
+    def _same_case(self, directory: ResultDirectory, digest: str = "") -> list[str]:
+        """Remarks on a case.toml that was repaired; see `ResultDirectory.check_same_case`."""
+        try:
+            return list(filter(None, [directory.check_same_case(self.case.to_toml(), digest)]))
+        except CaseError:
+            if not is_extension(self.case, directory.path):
+                raise
+            problem = "the case is longer than the run, or has more probes; give --extend in its place"
+            raise CaseError("--resume", problem, str(directory.path)) from None
 
     def _try(self, directory: ResultDirectory, name: str) -> str:
         """Resume from a checkpoint, unless one has been found before; returns why it cannot be used, and the remedy."""
@@ -117,23 +133,64 @@ class TransientRecorder(Recorder):
         packed, about = stored
         if about.get("format") != FORMAT:
             return "the checkpoint is one of another version; use --force"
-        self.remarks += filter(None, [directory.check_same_case(self.case.to_toml(), about["case"])])
+        if about["case"] == digest_of_case(self.case.to_toml()):
+            self._extension = None  # it was begun before
+        if self._extension is None:
+            self.remarks += self._same_case(directory, about["case"])
         if about["tables"] != table_digests(self.case):
             return "a table of a waveform or a channel has changed since; use --force"
         last = int(packed["number"])
-        contents = {n: table.beginning(*about["written"].get(n, (0, ""))) for n, table in self._tables.items()}
+        contents = {n: beginning_of(table, n, about) for n, table in self._tables.items()}
         for name in (OBSERVABLES, TRACE):
             if contents[name] is None:
                 return f"{name} lacks rows that the checkpoint has seen; use --force to start again"
         if contents[SOLVER] is None:
             self.remarks.append(f"{SOLVER} has lost rows; those from step {last + 1} on are added to what is left")
-            contents[SOLVER] = _rest(directory, last)
+            contents[SOLVER] = statistics_left(directory, SOLVER, last)
         rows = {name: table.resume(contents[name] or b"") for name, table in self._tables.items()}
         self.rows, self.trace = list(rows[OBSERVABLES]), list(rows[TRACE])
         self._found = packed, tuple(about[checkpoints.ON_MESH])
         self._fields = [(t, field) for t, field in about["fields"]]
         self.spent, self._saved_step = (about["spent"], float(about["seconds"])), last
         return ""
+
+    def extend(self, problem: TransientProblem, solution: Solution) -> None:
+        """Take the case of an extension in place of the one that was run. Collective.
+
+        The checkpoint knows the tables as they are and as they become: until all files are changed, `_recall` goes on
+        from either.
+
+        Args:
+            problem: problem with the state of the checkpoint.
+            solution: solution at that state, with the values at added probes.
+        """
+        extension = self.comm.bcast(self._extension, root=0)
+        if extension is None:
+            return
+        probes = columns.state_of(solution).get("probes", {})
+        added = columns.flatten({"probes": {name: probes[name] for name in extension.probes}})
+
+        def wider() -> dict[str, bytes]:
+            tables = {n: self._tables[n] for n in (OBSERVABLES, TRACE) if added and self._tables[n].length}
+            return {name: widened(table.path.read_bytes(), added, problem.time) for name, table in tables.items()}
+
+        contents: dict[str, bytes] = on_root(self.comm, wider)
+        written = {name: GrowingTable.known_of(content) for name, content in contents.items()}
+        totals = replace(solution.statistics, **self.spent[0])
+        self._kept_step = None
+        self.checkpoint(problem, totals, self.spent[1], {"written": written, "added": added, "time": problem.time})
+        self.write(lambda directory: self._take_tables(contents))
+        self.write(self._take_case)
+
+    def _take_tables(self, contents: dict[str, bytes]) -> None:
+        """Replace tables by those with the columns of added probes. On rank 0."""
+        rows = {name: self._tables[name].resume(content) for name, content in contents.items()}
+        self.rows, self.trace = list(rows.get(OBSERVABLES, self.rows)), list(rows.get(TRACE, self.trace))
+
+    def _take_case(self, directory: ResultDirectory) -> None:
+        """Replace the case, and remove the summary of the shorter run. On rank 0."""
+        write_atomically(directory.path / "case.toml", self.case.to_toml())
+        (directory.path / "summary.json").unlink(missing_ok=True)
 
     def packed(self, share: int) -> dict[str, np.ndarray]:
         """Arrays of the checkpoint to resume from; of those on the mesh a slice.
@@ -221,13 +278,20 @@ class TransientRecorder(Recorder):
         by_clock = study.checkpoint_minutes is not None and waited > 60.0 * study.checkpoint_minutes
         return bool(self.comm.bcast(by_steps or by_clock, root=0))
 
-    def checkpoint(self, problem: TransientProblem, totals: NewtonStatistics, seconds: float) -> None:
+    def checkpoint(
+        self,
+        problem: TransientProblem,
+        totals: NewtonStatistics,
+        seconds: float,
+        wider: dict[str, Any] | None = None,
+    ) -> None:
         """Write a checkpoint with the statistics so far.
 
         Args:
             problem: problem with the state that is kept.
             totals: sums of the statistics of all solves so far.
             seconds: duration of all runs of the transient so far, s.
+            wider: tables that get columns after the checkpoint: how it will know them, and the arguments of `widened`.
         """
         if problem.step_count == self._kept_step:  # the older one stays another one
             return
@@ -243,6 +307,7 @@ class TransientRecorder(Recorder):
                 spent={name: getattr(totals, name) for name in SPENT},
                 seconds=seconds,
                 tables=table_digests(self.case),
+                wider=wider,
             )
             for table in written.values():  # a checkpoint must not be on the disk before its rows
                 settle(table.path)
@@ -289,7 +354,7 @@ class TransientRecorder(Recorder):
 
     def outcome(self) -> dict[str, Any]:
         """Last row, with the peaks and with the Debye layers of all rows. On rank 0 only."""
-        highest = {f"peak.{key}": peak["value"] for key, peak in self._peaks().items()}
+        highest = columns.columns_of_peaks(self._peaks())
         last = {key: value for key, value in self.rows[-1].items() if key != "status"}
         last |= columns.layers_of_rows(self.rows)
         return {**last, **highest, "status": self.rows[-1]["status"]}
@@ -306,32 +371,6 @@ class TransientRecorder(Recorder):
         of_rows = peaks_of_rows(self.rows, [name for name in names if name not in traced])
         found = traced | of_rows
         return {name: found[name] for name in names if name in found}
-
-
-def _with_recorded_start(case: Case, directory: ResultDirectory) -> Case:
-    """The case with the path of its file of initial fields as it was at the start, where this file is gone."""
-    if case.initial is None or case.initial.file is None or Path(case.initial.file).is_file():
-        return case
-    try:
-        recorded = tomllib.loads((directory.path / "case.toml").read_text(encoding="utf-8"))["initial"]["file"]
-        same = Path(recorded).name == Path(case.initial.file).name
-    except (OSError, ValueError, KeyError, TypeError):
-        return case
-    return case.model_copy(update={"initial": Initial(file=recorded)}) if same else case
-
-
-def _rest(directory: ResultDirectory, last: int) -> bytes:
-    """Rows of the statistics up to a step that are left, as a table."""
-    try:
-        rows = [row for row in directory.read_table(SOLVER) if _whole(row) and int(row["step"]) <= last]
-    except CaseError:
-        rows = []
-    return csv_text(list(rows[0]), rows).encode() if rows else b""
-
-
-def _whole(row: dict[str, Any]) -> bool:
-    """Whether a row of a table is complete: a killed run may end with a part of one."""
-    return None not in row and None not in row.values() and str(row.get("step", "")).isdecimal()
 
 
 def _solver_row(step: Step, length: float, statistics: NewtonStatistics | None, rejected: str) -> dict[str, Any]:

@@ -8,11 +8,14 @@ import os
 #: Environment variables in which launchers give a process its rank.
 RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
 
-#: Environment variables in which launchers give the number of ranks on this machine, or else, at least as many, of all.
-SIZE_VARIABLES = (
-    "MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE",
-    "SLURM_NTASKS",
-)  # fmt: skip
+#: Environment variables in which launchers give the number of ranks on this machine.
+LOCAL_SIZE_VARIABLES = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE")
+
+#: The same, or else, at least as many, of all.
+SIZE_VARIABLES = (*LOCAL_SIZE_VARIABLES, "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_NTASKS")
+
+#: Ranks for each core above which a user is warned: a few more than cores are of use in tests.
+MOST_RANKS_PER_CORE = 2
 
 
 def rank_from_launcher() -> int:
@@ -30,7 +33,18 @@ def is_launched() -> bool:
 
 def ranks_on_this_machine() -> float:
     """Number of ranks on this machine, or a larger one where only that of all is known; one without a launcher."""
-    if not is_launched():
-        return 1
-    numbers = [os.environ.get(name, "") for name in SIZE_VARIABLES]
-    return next((int(number) for number in numbers if number.isdecimal()), math.inf)
+    return (_first_number(SIZE_VARIABLES) or math.inf) if is_launched() else 1
+
+
+def _first_number(names: tuple[str, ...]) -> int | None:
+    """Number in the first environment variable that holds one."""
+    numbers = [os.environ.get(name, "") for name in names]
+    return next((int(number) for number in numbers if number.isdecimal()), None)
+
+
+def crowding() -> str:
+    """Warning of far more ranks than this machine has cores; empty where it has enough, or nothing is known."""
+    ranks, cores = _first_number(LOCAL_SIZE_VARIABLES), os.cpu_count()
+    if not is_launched() or ranks is None or cores is None or ranks <= MOST_RANKS_PER_CORE * cores:
+        return ""
+    return f"warning: {ranks} ranks share {cores} cores and wait for each other; take -n {cores}"

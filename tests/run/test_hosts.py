@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from spinepnp.runtime import hosts, launch
+from spinepnp.runtime.ranks import RANK_VARIABLES, SIZE_VARIABLES, crowding
 from support import ROOT
 
 #: A rank of a job on three hosts of one rank each, all on this machine; without a network between them.
@@ -199,3 +200,36 @@ def test_lines_of_the_launcher_are_left_out_of_errors(size):
 def test_a_bar_without_an_end_of_line_passes_at_once():
     pieces = launch.without_complaints(iter([b"solved 3 of 4"]), set())
     assert next(pieces) == b"solved 3 of 4"
+
+
+class TestMoreRanksThanCores:
+    """`./spine -n 64` and `mpirun -n 64` on two cores; a launcher tells each rank how many there are."""
+
+    @pytest.mark.parametrize(("ranks", "cores", "warned"), [(64, 2, True), (4, 2, False), (64, 64, False)])
+    def test_are_warned_of(self, monkeypatch, ranks, cores, warned):
+        monkeypatch.setenv("PMI_RANK", "0")
+        monkeypatch.setenv("MPI_LOCALNRANKS", str(ranks))
+        monkeypatch.setattr("os.cpu_count", lambda: cores)
+        line = "warning: 64 ranks share 2 cores and wait for each other; take -n 2"
+        assert crowding() == (line if warned else "")
+
+    def test_are_no_concern_without_a_launcher_and_on_several_hosts(self, monkeypatch):
+        monkeypatch.setattr("os.cpu_count", lambda: 2)
+        for name in (*RANK_VARIABLES, *SIZE_VARIABLES):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("MPI_LOCALNRANKS", "64")
+        assert crowding() == ""
+        monkeypatch.delenv("MPI_LOCALNRANKS")
+        monkeypatch.setenv("PMI_RANK", "0")
+        monkeypatch.setenv("PMI_SIZE", "64")  # of all hosts
+        assert crowding() == ""
+
+    @pytest.mark.parametrize("rank", [0, 1])
+    def test_one_rank_says_so_in_one_line_at_once(self, rank):
+        environment = {**os.environ, "PMI_RANK": str(rank), "MPI_LOCALNRANKS": "100000"}
+        command = [sys.executable, "-m", "spinepnp", "list", "shapes"]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0
+        lines = done.stderr.splitlines()
+        assert len(lines) == (1 if rank == 0 else 0), lines
+        assert all(line.startswith("warning: 100000 ranks share ") for line in lines)
