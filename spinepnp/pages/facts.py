@@ -97,7 +97,7 @@ def currents_table(summary: Mapping[str, Any]) -> Table | None:
     rows: list[tuple[str, Mapping[str, float], Mapping[str, float]]] = []
     for name, state in summary.get("boundaries", {}).items():
         rows.append((name, state.get(FLOW, {}), state.get(f"current_floor_{CURRENT.suffix}", {})))
-        mechanisms = {k: v for k, v in state.items() if isinstance(v, dict) and FLOW in v}
+        mechanisms = {k: v for k, v in state.items() if isinstance(v, dict) and isinstance(v.get(FLOW), dict)}
         rows += [(f"{name}: {mechanism}", found[FLOW], {}) for mechanism, found in mechanisms.items()]
     parts = list(dict.fromkeys(part for _, currents, _ in rows for part in currents))
     species = [part for part in parts if part not in (TOTAL, DISPLACEMENT)]

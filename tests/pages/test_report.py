@@ -13,6 +13,7 @@ import tomli_w
 
 from spinepnp.pages import body, page
 from spinepnp.pages.curves import thinned
+from spinepnp.pages.facts import currents_table
 from spinepnp.plots.style import ColourScale
 from support.browser import look, needs_browser
 from support.commands import STACK, call, refused, run, run_code
@@ -305,3 +306,11 @@ def test_a_browser_shows_it_at_three_widths(transient, tmp_path):
             assert seen["value"].startswith("potential ")
             assert seen["value"].endswith("mV (inside)")
             assert seen["boundary"] == "wall"
+
+
+def test_a_load_is_no_mechanism_in_the_table_of_currents():
+    """Its own current is one number, a mechanism's a table."""
+    base = {"current_pA": {"Na": -1.0, "total": -1.0}, "load": {"current_pA": 1.0, "potential_mV": -70.0},
+            "leak": {"current_pA": {"Na": 0.5, "total": 0.5}}}  # fmt: skip
+    table = currents_table({"boundaries": {"base": base}})
+    assert [row[0].text for row in table.rows] == ["base", "base: leak"]
