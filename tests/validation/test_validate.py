@@ -550,3 +550,10 @@ def test_folders_of_named_cases_have_names_of_bearable_length():
     many = default_folder(NAMES)
     assert len(many.name) < 100
     assert many != default_folder(NAMES[:-1])
+
+
+def test_keys_of_the_case_are_removed(tmp_path):
+    text = (FOLDER / "line.toml").read_text().replace("../cylinder_iv.toml", str(CASES / "cylinder_iv.toml"))
+    (tmp_path / "line.toml").write_text(text.replace("finer ", 'unset = ["compare"]\nfiner ', 1))
+    assert load_subject(FOLDER / "line.toml").case.compare is not None
+    assert load_subject(tmp_path / "line.toml").case.compare is None

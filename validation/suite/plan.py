@@ -135,6 +135,7 @@ class ValidationCase(Table):
         figure: figure of the papers to which the case belongs.
         base: case file, relative to this file.
         set: keys of the case file that are changed.
+        unset: paths of keys of the case file that are removed, before others are set.
         finer: keys of mesh sizes that are smaller, and of growths that are closer to one, in a second solve. The time
             steps of a transient are refined by themselves.
         full: whether only `validate --full` solves the case.
@@ -147,6 +148,7 @@ class ValidationCase(Table):
     figure: str
     base: str | None = None
     set: dict[str, Any] = Field(default_factory=dict)
+    unset: tuple[str, ...] = ()
     finer: tuple[str, ...] = ()
     full: bool = False
     checks: tuple[Check, ...] = ()
@@ -215,7 +217,7 @@ def _subject(path: Path, plan: ValidationCase) -> Subject:
     if plan.base is None:
         return Subject(path.stem, plan, None)
     base = path.parent / plan.base
-    case = make_case(read_tables(read_text(base), str(base), list(plan.set.items()), base.parent))
+    case = make_case(read_tables(read_text(base), str(base), list(plan.set.items()), base.parent, plan.unset))
     if case.study.kind == "transient" and case.study.vary is not None:
         raise CaseError("base", "is a transient of several values; validate one of them", plan.base)
     for check in plan.checks:
