@@ -19,8 +19,8 @@ from spinepnp.case.remarks import remarks_of
 from spinepnp.commands.check_rest import rest_facts, rest_lines
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
+from spinepnp.geometries.description import anatomy_of, body_line
 from spinepnp.meshes import generate
-from spinepnp.meshes.report import anatomy_of, body_line
 from spinepnp.run.progress import print_line
 from spinepnp.run.summary import bounds_lines
 from spinepnp.runtime.communication import on_root

@@ -11,9 +11,10 @@ from typing import Any
 from spinepnp.case.case import Case, MeshCase, load_mesh_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
+from spinepnp.geometries.description import body_line
 from spinepnp.meshes import SpineMesh, generate
 from spinepnp.meshes.memory import NODES_PER_CELL
-from spinepnp.meshes.report import body_line, describe
+from spinepnp.meshes.report import describe
 from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
 from spinepnp.run.directory import ResultDirectory

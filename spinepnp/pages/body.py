@@ -5,7 +5,7 @@ A mesh that is finer than a page can hold is drawn with fewer triangles, whose n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,23 +58,24 @@ class Fields:
     first: int
 
 
-def read_frames(frames: Sequence[tuple[str, Any]]) -> Fields:
+def read_frames(frames: Sequence[tuple[str, Any]], shown_as: Callable[[Any], Any] = lambda grid: grid) -> Fields:
     """Fields of several frames, as many as a page can hold; those on another mesh than the last one are left out.
 
     Args:
         frames: label of each frame, and its file or grid; at least one.
+        shown_as: gives the grid that is shown for one of a file.
     """
     last = frames[-1][1]
     size = last.stat().st_size if isinstance(last, Path) else 0
     count = min(len(frames), MOST_TIMES, max(2, FILES // max(size, 1)))
     chosen = np.unique(np.linspace(len(frames) - 1, 0, count).round().astype(int))
-    grid = _grid(last)
+    grid = shown_as(_grid(last))
     shown = [name for name in grid.point_data if name.startswith(("potential_", "concentration_"))]
     names = tuple(sorted(shown, key=lambda name: not name.startswith("potential")))  # else in the order of the case
     labels, values = [], []
     for i in chosen.tolist():
         label, source = frames[i]
-        one = grid if source is last else _grid(source)
+        one = grid if source is last else shown_as(_grid(source))
         if one.n_points == grid.n_points and all(name in one.point_data for name in names):
             labels.append(label)
             values.append(np.array([one.point_data[name] for name in names], dtype=np.float32))

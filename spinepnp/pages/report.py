@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from spinepnp.pages.profiles import profile_charts
 from spinepnp.pages.traces import charts
 from spinepnp.pages.words import Words
 from spinepnp.plots.cells import is_line, times_and_files
+from spinepnp.plots.membranes import without_layers
 from spinepnp.runtime.files import fields_path, is_whole, write_atomically
 from spinepnp.units import TIME, format_quantity
 
@@ -85,11 +87,11 @@ def write_report(case: Case, directory: Path, outcome: Outcome, *, in_parts: boo
     Raises:
         OutputError: it cannot be written.
     """
-    fields, remark = _fields(case, directory, in_parts=in_parts)
     try:
         summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         summary = {}
+    fields, remark = _fields(case, directory, summary, in_parts=in_parts)
     run = _Run(
         case, directory, summary, _rows(directory / "observables.csv"), _rows(directory / "trace.csv"), fields, remark
     )
@@ -136,6 +138,7 @@ def _shown(run: _Run) -> dict[str, Any]:
         "body": _body(run),
         "frames": list(fields.labels) if fields is not None and len(fields.labels) > 1 else [],
         "first": first,
+        "without_layers": not run.summary.get("layers_resolved", True),
         "profiles": pairs[: len(profiles)],
         "traces": pairs[len(profiles) :],
         "tables": _tables(run),
@@ -152,7 +155,7 @@ def _body(run: _Run) -> dict[str, Any] | None:
     return body_of(fields, looks_of(fields), opened=run.case.geometry.on_axis).data(fields.first)
 
 
-def _fields(case: Case, directory: Path, *, in_parts: bool) -> tuple[Fields | None, str]:
+def _fields(case: Case, directory: Path, summary: Mapping[str, Any], *, in_parts: bool) -> tuple[Fields | None, str]:
     """Fields that the page shows, and the reason why there are none."""
     last = fields_path(directory / "fields")
     frames: list[tuple[str, Path]] = []
@@ -170,6 +173,8 @@ def _fields(case: Case, directory: Path, *, in_parts: bool) -> tuple[Fields | No
         return None, "This run has kept no fields."
     if not in_parts and any(path.suffix == ".pvtu" for _, path in frames):
         return None, "The fields are in parts; spinepnp report draws them, on one rank."
+    if not summary.get("layers_resolved", True):  # on such cells they would ring
+        return read_frames(frames, partial(without_layers, case)), ""
     return read_frames(frames), ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.case.case import Case
-from spinepnp.meshes.report import body_line
+from spinepnp.geometries.description import body_line
 from spinepnp.pages.outcome import PAGE, Outcome
 from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import Course, SweepPoint
