@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -18,6 +19,7 @@ from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.geometries.triangles.anatomy import find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
+from spinepnp.geometries.triangles.own_frame import in_own_frame
 from spinepnp.geometries.triangles.pieces import edge_parts, joined, labelled, separated
 from spinepnp.geometries.triangles.spine_files import CHECKED, MORPH_SPINES, read_merged
 from spinepnp.geometries.triangles.tetrahedra import fill
@@ -189,12 +191,12 @@ class ImportedSurface(Geometry):
         asked = [patch for patch in self.patches if patch.cut is not None or patch.pick is not None]
         if not asked or problem_of(surface) is not None:
             return surface
-        surface = surface.outward()
+        surface, frame = in_own_frame(surface.outward())
         anatomy, scale = find_anatomy(separated(surface)[0]), self._scale * MODEL_UNIT
         for patch in sorted(asked, key=lambda one: one.cut is None):
             try:
                 if isinstance(patch.cut, Plane):
-                    point, normal = np.array(patch.cut.point) / scale, np.array(patch.cut.normal)
+                    point, normal = frame.into(np.array(patch.cut.point) / scale), frame.axes @ patch.cut.normal
                     surface = cut_off(surface, point, normal, patch.name, anatomy.tip, flat_triangles)
                 elif patch.cut is not None:
                     where = (anatomy.cut, anatomy.direction)
@@ -205,7 +207,7 @@ class ImportedSurface(Geometry):
                     surface = joined(named_disc(outer, anatomy.pole, area, patch.name)[0], shells)
             except ValueError as error:
                 raise CaseError(f"geometry.patches.{patch.name}", str(error)) from None
-        return surface
+        return frame.surface_back(surface)
 
     def body_heights(self, name: str) -> tuple[float, float]:
         """Lowest and highest z of the boundary's triangles."""
@@ -367,12 +369,14 @@ class ImportedSurface(Geometry):
             names, values = np.unique(surface.values, return_inverse=True)
             known = tuple(surface.names[i] for i in names)
             return LinearMesh(surface.points * self._scale, surface.cells, surface.triangles, values, known)
+        surface, frame = in_own_frame(surface.outward())
         if self.is_remeshed:
             from spinepnp.geometries.triangles.remeshing import remeshed  # with Numba, which takes its time
 
-            outward = surface.outward()
-            surface = remeshed(outward, edge_lengths(outward, sizes.size / self._scale))
-        return fill(gmsh, surface, self._scale, sizes.size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
+            surface = remeshed(surface, edge_lengths(surface, sizes.size / self._scale))
+            surface, frame = in_own_frame(frame.surface_back(surface))
+        mesh = fill(gmsh, surface, self._scale, sizes.size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
+        return replace(mesh, points=frame.back(mesh.points / self._scale) * self._scale)
 
 
 @functools.lru_cache(maxsize=4)

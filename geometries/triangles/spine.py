@@ -9,13 +9,18 @@ import numpy as np
 from spinepnp.geometries.triangles.anatomy import Anatomy, find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
 from spinepnp.geometries.triangles.mending import Mended, made_anew, mended
+from spinepnp.geometries.triangles.own_frame import Frame, in_own_frame
 from spinepnp.geometries.triangles.pieces import joined, separated
 from spinepnp.geometries.triangles.remeshing import remeshed
+from spinepnp.geometries.triangles.smoothing import smoothed
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
 
 #: Factors of the edge lengths that are tried until the remeshed surface does not intersect itself.
 ATTEMPTS = (1.0, 0.8)
+
+#: Edge length before the cuts, over the one after them: what two remeshings lose at sharp edges is that of one.
+FIRST_SIZE = 0.5
 
 #: Spacings of the grids, over volume by area, on which a surface is made anew where no size gives a sound one.
 OTHER_GRIDS = (0.14, 0.1, 0.3, 0.4)
@@ -74,11 +79,12 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
         ValueError: no size gives a sound surface; says why.
     """
     problem = None
+    given, frame = in_own_frame(surface)  # a plane of a cut, turned, leaves rounding that would decide between edges
     for factor in ATTEMPTS:
-        found = remeshed(surface, edge_lengths(surface, factor * size))
+        found = remeshed(given, edge_lengths(given, factor * size))
         problem = problem_of(found)
         if problem is None:
-            return found
+            return frame.surface_back(found)
     raise ValueError(f"cannot be remeshed: the result {problem}")
 
 
@@ -86,9 +92,9 @@ def remeshed_whole(repaired: Mended) -> tuple[Mended, Triangulation]:
     """The mended surface, on another grid where it must be, and its remeshed form with its holes."""
     for share in (None, *OTHER_GRIDS):
         try:
-            candidate = repaired if share is None else made_anew(repaired, share)
+            candidate = smoothed(repaired) if share is None else made_anew(repaired, share)
             surface = joined(candidate.surface, list(candidate.shells))
-            return candidate, soundly_remeshed(surface, bulk_size(surface))
+            return candidate, soundly_remeshed(surface, FIRST_SIZE * bulk_size(surface))
         except ValueError:
             if share == OTHER_GRIDS[-1]:
                 raise
@@ -96,7 +102,7 @@ def remeshed_whole(repaired: Mended) -> tuple[Mended, Triangulation]:
 
 
 def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, given: Given = NOTHING) -> ReadySpine:
-    """Mend, remesh, cut and mark the surface of a spine.
+    """Mend, remesh, cut and mark the surface of a spine, in its own frame: the result turns with the file.
 
     Args:
         points: coordinates, shape (points, 3).
@@ -107,7 +113,10 @@ def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, give
     Raises:
         ValueError: a step fails; says which and why.
     """
-    repaired, whole = remeshed_whole(mended(points, triangles, given.values, given.names, given.refuse_stray))
+    values = np.zeros(len(triangles), dtype=int) if given.values is None else given.values
+    own, frame = in_own_frame(Triangulation(points, triangles, values, given.names))
+    given = _in_frame(given, frame)
+    repaired, whole = remeshed_whole(mended(own.points, own.triangles, own.values, own.names, given.refuse_stray))
     outer = separated(whole)[0]
     root = given.root if given.point is None else given.point
     if "base" in given.names:
@@ -124,7 +133,18 @@ def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, give
         outer, shells = separated(surface)
         marked, radius = named_disc(outer, anatomy.pole, psd_area, "psd")
         surface = joined(marked, shells)
-    return ReadySpine(soundly_remeshed(surface, bulk_size(surface)), anatomy, repaired, radius)
+    ready = soundly_remeshed(surface, bulk_size(surface))
+    return _turned_back(ReadySpine(ready, anatomy, repaired, radius), frame)
+
+
+def _in_frame(given: Given, frame: Frame) -> Given:
+    """What is given, with its places and directions in a frame."""
+    return replace(
+        given,
+        root=None if given.root is None else frame.into(given.root),
+        point=None if given.point is None else frame.into(given.point),
+        normal=None if given.normal is None else frame.axes @ given.normal,
+    )
 
 
 def _middle(surface: Triangulation, name: str) -> np.ndarray:
@@ -144,3 +164,17 @@ def _with_plane(anatomy: Anatomy, given: Given) -> Anatomy:
     direction = anatomy.direction if given.normal is None else given.normal / np.linalg.norm(given.normal)
     beyond = float((anatomy.tip - given.point) @ direction)
     return replace(anatomy, cut=given.point, direction=-direction if beyond > 0.0 else direction)
+
+
+def _turned_back(spine: ReadySpine, frame: Frame) -> ReadySpine:
+    """A spine from the frame in which it was made ready."""
+    anatomy, mend = spine.anatomy, spine.mended
+    places = {name: frame.back(getattr(anatomy, name)) for name in ("tip", "pole", "cut")}
+    return ReadySpine(
+        surface=frame.surface_back(spine.surface),
+        anatomy=replace(anatomy, direction=frame.direction_back(anatomy.direction), **places),
+        mended=replace(
+            mend, surface=frame.surface_back(mend.surface), shells=tuple(frame.surface_back(s) for s in mend.shells)
+        ),
+        disc_radius=spine.disc_radius,
+    )

@@ -16,7 +16,8 @@ import numpy as np
 
 from spinepnp.errors import SolveError
 from spinepnp.meshes import SpineMesh
-from spinepnp.runtime.stack import MPI, PETSc, dolfinx, fem, ufl
+from spinepnp.runtime.stack import MPI, PETSc, cell_nodes, dolfinx, fem, ufl
+from spinepnp.solvers.fem.measure import Measure
 
 #: Relative residual of the linear solves: their error is far below the width of the bounds.
 TOLERANCE = 1e-11
@@ -39,6 +40,16 @@ class Conductance:
     value: float
     high: float
 
+    @property
+    def gap(self) -> float:
+        """Distance of the upper bound over the value: bound of the relative error of the value."""
+        return self.high / self.value - 1.0
+
+
+def has_bounds(mesh: SpineMesh) -> bool:
+    """Whether bounds hold on a mesh: its cells are straight tetrahedra."""
+    return mesh.geometry.dimension == "3d" and cell_nodes(mesh.mesh).shape[1] == 4
+
 
 def conductance_bounds(mesh: SpineMesh, injector: str, grounded: tuple[str, ...]) -> Conductance:
     """Two-sided bounds of G on a mesh of straight tetrahedra. Collective.
@@ -51,10 +62,37 @@ def conductance_bounds(mesh: SpineMesh, injector: str, grounded: tuple[str, ...]
     Raises:
         SolveError: a linear solver did not converge.
     """
-    low, value, high = (
-        _energy(mesh, injector, grounded, element) for element in (("Lagrange", 1), ("Lagrange", 2), ("CR", 1))
-    )
-    return Conductance(low, value, high)
+    low, value = (conductance(mesh, injector, grounded, degree) for degree in (1, 2))
+    return Conductance(low, value, upper_bound(mesh, injector, grounded))
+
+
+def conductance(mesh: SpineMesh, injector: str, grounded: tuple[str, ...], degree: int = 2) -> float:
+    """G by Lagrange elements, 1/um; on straight tetrahedra a lower bound. Collective.
+
+    Args:
+        mesh: mesh in micrometres, also of a meridian.
+        injector: name of the boundary with an even influx.
+        grounded: names of the boundaries where u vanishes.
+        degree: degree of the elements.
+
+    Raises:
+        SolveError: the linear solver did not converge.
+    """
+    return _energy(mesh, injector, grounded, ("Lagrange", degree))
+
+
+def upper_bound(mesh: SpineMesh, injector: str, grounded: tuple[str, ...]) -> float:
+    """Upper bound of G, 1/um, on a mesh of straight tetrahedra. Collective.
+
+    Args:
+        mesh: mesh in micrometres.
+        injector: name of the boundary with an even influx.
+        grounded: names of the boundaries where u vanishes.
+
+    Raises:
+        SolveError: the linear solver did not converge.
+    """
+    return _energy(mesh, injector, grounded, ("CR", 1))
 
 
 def _energy(mesh: SpineMesh, injector: str, grounded: tuple[str, ...], element: tuple[str, int]) -> float:
@@ -66,13 +104,13 @@ def _energy(mesh: SpineMesh, injector: str, grounded: tuple[str, ...], element: 
     tags = dolfinx.mesh.meshtags(domain, dim - 1, facets, np.ones(len(facets), dtype=np.int32))
     ds = ufl.Measure("ds", domain, subdomain_data=tags)
     u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
-    one = fem.Constant(domain, 1.0)
-    area = domain.comm.allreduce(fem.assemble_scalar(fem.form(one * ds(1))), op=MPI.SUM)
+    weight = fem.Constant(domain, 1.0) * Measure(mesh).weight
+    area = domain.comm.allreduce(fem.assemble_scalar(fem.form(weight * ds(1))), op=MPI.SUM)
     ground = np.concatenate([mesh.boundary_facets[name] for name in grounded])
     held = fem.dirichletbc(0.0, fem.locate_dofs_topological(space, dim - 1, ground), space)
-    matrix = fem.petsc.assemble_matrix(fem.form(ufl.inner(ufl.grad(u), ufl.grad(v)) * ufl.dx), bcs=[held])
+    matrix = fem.petsc.assemble_matrix(fem.form(weight * ufl.inner(ufl.grad(u), ufl.grad(v)) * ufl.dx), bcs=[held])
     matrix.assemble()
-    load = fem.petsc.assemble_vector(fem.form(v / area * ds(1)))
+    load = fem.petsc.assemble_vector(fem.form(weight * v / area * ds(1)))
     load.ghostUpdate(PETSc.InsertMode.ADD, PETSc.ScatterMode.REVERSE)  # type: ignore[arg-type]
     fem.petsc.set_bc(load, [held])
     solver = PETSc.KSP().create(domain.comm)

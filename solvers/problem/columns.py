@@ -213,6 +213,13 @@ LAW = Group("law", "With `[compare]`: the law, and the solution over it.", (
     Column("leading_error", "largest relative error of the law's G, where that is a bound"),
 ))  # fmt: skip
 
+BOUNDS = Group("bounds.NAME", "On straight tetrahedra: bounds of G, the mean on the injector NAME of the harmonic "
+               "function with an even unit influx there and zero on all grounded boundaries (of a neck: length over "
+               "area), for the body of the cells.", (
+    Column("G_low_per_um", "lower bound, 1/um: G of the elements of the solve", "low"),
+    Column("G_high_per_um", "upper bound, 1/um: of a flux that is continuous between cells", "high"),
+))  # fmt: skip
+
 #: First columns of a row; those of a transient.
 BEGINNING = (
     Column("PATH", "first column of a sweep: the varied key, with its unit (`boundaries.top.current.value_pA`)",
@@ -256,6 +263,7 @@ GROUPS = {
     "Regions": REGION,
     "Volume": VOLUME,
     "Law": LAW,
+    "Bounds": BOUNDS,
     "All of a row": Group("", "", (*BEGINNING, *SOLUTION, *BALANCE, STATUS)),
 }
 
@@ -353,6 +361,7 @@ def state_of(solution: Solution, law: Any = None) -> dict[str, Any]:
         **({"regions": of(REGION, solution.regions)} if solution.regions else {}),
         "volume": values(VOLUME.columns, solution.volume, solution),
         **values(SOLUTION, solution, solution),
+        **({"bounds": of(BOUNDS, solution.bounds)} if solution.bounds else {}),
         **({"law": values(LAW.columns, law, solution)} if law is not None else {}),
     }
 

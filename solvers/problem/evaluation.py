@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
+from spinepnp.solvers.fem.conductance import Conductance
 from spinepnp.solvers.fem.subregions import RegionOnMesh
 from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
 from spinepnp.solvers.model.electrolyte import Electrolyte
@@ -153,7 +154,10 @@ def evaluate_solution(
         layers=layers,
         layers_resolved=all(layer.resolved for layer in layers.values()),
         relative_error=relative_error,
-        potential_error=_potential_errors(problem_data, boundary, layers, relative_error),
+        potential_error=_potential_errors(
+            problem_data, boundary, layers, _at_most(relative_error, problem.bounds, neutral)
+        ),
+        bounds=problem.bounds,
         wall_charge=wall_charge,
         electroneutral=neutral,
         formulation=problem.formulation,
@@ -222,6 +226,11 @@ def _relative_error(
     # A dissipation above that of the flow is a residue of an equilibrium in concentrations.
     flows = ranges > AT_REST and 0.0 < dissipation < MOST_DISSIPATED * flow * ranges
     return error / dissipation if flows else 0.0
+
+
+def _at_most(relative_error: float, bounds: dict[str, Conductance], neutral: dict[str, float]) -> float:
+    """Estimated error of flows, at most what bounds leave: the error of V of the law is below that of its one G."""
+    return min(relative_error, *(b.gap for b in bounds.values())) if neutral and len(bounds) == 1 else relative_error
 
 
 def _potential_errors(

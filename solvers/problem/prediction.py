@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
+from spinepnp.solvers.fem.conductance import Conductance, has_bounds, upper_bound
 from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
+from spinepnp.solvers.model.terms.mechanism import the_conductance
 from spinepnp.solvers.pnp.cycles import LaplaceCycles
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.predictor import Prediction, Predictor, why_not_electroneutral
@@ -144,6 +146,29 @@ class ElectroneutralPrediction:
             currents=currents,
         )
         return debye_layers(self.discretisation, state, electrolyte, problem_data.boundaries, scales)
+
+    def conductances(self, problem_data: ProblemData) -> dict[str, Conductance]:
+        """Bounds of G of each injector against all grounded boundaries, on straight tetrahedra alone. Collective.
+
+        The lower one is that of the elements of the solve: its own conductance.
+
+        Args:
+            problem_data: data with the currents, or the one conductance.
+
+        Raises:
+            SolveError: a linear solver did not converge.
+        """
+        mesh, grounded = self.discretisation.mesh, tuple(name for name, *_ in self._signature.dirichlet)
+        if not (grounded and has_bounds(mesh)):
+            return {}
+        conductance = the_conductance(problem_data.boundaries)
+        injectors = [name for name, b in problem_data.boundaries.items() if b.injections and name not in grounded]
+        injectors += [] if conductance is None else [conductance[0]]
+        found = {}
+        for name in injectors:
+            low = self._predictor.mean_unit_flux(name)
+            found[name] = Conductance(low, low, upper_bound(mesh, name, grounded))
+        return found
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""

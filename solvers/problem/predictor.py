@@ -170,6 +170,18 @@ class Predictor:
             self._solutions[name, profile] = G.x.array.copy()
         return self._solutions[name, profile]
 
+    def mean_unit_flux(self, name: str) -> float:
+        """Mean of G over its boundary at an even diffusivity, 1/um. Collective.
+
+        Raises:
+            SolveError: the linear solver did not converge.
+        """
+        self.destroy()  # what is set up may be of another profile
+        G = self.unit_flux(name)
+        owned = self._weights[name][: self._operators.owned] @ G[: self._operators.owned]
+        self.destroy()
+        return float(self._space.mesh.comm.allreduce(float(owned), op=MPI.SUM)) / self._areas[name]
+
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
         if self._solver is not None:

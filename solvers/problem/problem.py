@@ -21,6 +21,7 @@ from spinepnp.solvers.algebra.cost import Linear, linear_solver, memory
 from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.algebra.petsc import LINEAR_SOLVE_FAILED, options_set_by_user
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
+from spinepnp.solvers.fem.conductance import Conductance
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.arguments import (
@@ -216,6 +217,11 @@ class Problem:
     def dissipation(self) -> DissipationEstimate:
         """Estimate of the error of the dissipation on the mesh."""
         return DissipationEstimate(self.mesh, self.discretisation.space)
+
+    @cached_property
+    def bounds(self) -> dict[str, Conductance]:
+        """Bounds of G of each injector, by name; see `ElectroneutralPrediction.conductances`. Collective."""
+        return self.prediction.conductances(self.problem_data)
 
     @property
     def boundary_names(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.stack import FunctionSpace, fem
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
+from spinepnp.solvers.fem.conductance import Conductance
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.problem import columns, field_files
@@ -155,6 +156,8 @@ class Solution:
         layers_resolved: whether the potential drop of each is right to 3 %.
         relative_error: estimated error of currents and resistances, from the jumps of gradients between cells.
         potential_error: estimated error of the mean potential over each boundary where it is not prescribed, V.
+        bounds: bounds of the unit-flux harmonic mean G of each injector against all grounded boundaries, 1/um, by name;
+            only on straight tetrahedra.
         wall_charge: charge per area that was spread over all walls because nothing grounds the domain, C/m^2; ``None``
             where something does.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
@@ -191,6 +194,7 @@ class Solution:
     change_within_cell: float
     too_steep: bool
     statistics: NewtonStatistics
+    bounds: dict[str, Conductance] = field(default_factory=dict)
     mechanisms: dict[tuple[str, str], MechanismState] = field(default_factory=dict)
     compartments: dict[str, dict[str, float]] = field(default_factory=dict)
     gates: dict[str, np.ndarray] = field(default_factory=dict)

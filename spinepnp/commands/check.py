@@ -20,10 +20,11 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import generate
 from spinepnp.run.progress import print_line
+from spinepnp.run.summary import bounds_lines
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.cost import estimates
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.problem.columns import finite
+from spinepnp.solvers.problem.columns import BOUNDS, finite, flatten, values
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit
 
@@ -77,6 +78,10 @@ def check_case(
             **estimates(case.solver.linear, unknowns, case.geometry.dimension, of_a_node),
             **_scales(case, discretisation.extent()),
             **_electroneutral(electroneutral, problem_data),
+            "bounds": {
+                name: values(BOUNDS.columns, found, None)
+                for name, found in electroneutral.conductances(problem_data).items()
+            },
             **rest_facts(case, discretisation.areas(), discretisation.weights.total_volume * MODEL_UNIT**3),
             **_law(case),
         }
@@ -239,6 +244,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     if "law" in facts:
         law = facts["law"]
         lines.append(f"analytic law: {law['potential_mV']:.5g} mV; of full PNP {law['full_pnp_potential_mV']:.5g} mV")
+    lines += bounds_lines([flatten({"bounds": facts["bounds"]})])
     if facts["electroneutral"] is None:
         lines.append(f"no electroneutral answer: {facts['why_not'] or 'the Debye layer fills the domain'}")
         return lines

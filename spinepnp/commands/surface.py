@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from spinepnp.batch.spine_page import write_spine_page
 from spinepnp.commands.surface_inputs import PSD_AREA, Item, SurfaceRequest, items_of, read_item
 from spinepnp.errors import CaseError, SolveError, SpineError
 from spinepnp.geometries import ImportedSurface
@@ -58,8 +59,8 @@ def surface(request: SurfaceRequest, comm: Any) -> int:
             raise CaseError("--output", "holds a surface; give --force or another --output", str(request.output))
         return items
 
-    rows = []
-    for item in on_root(comm, begin):
+    rows, items = [], on_root(comm, begin)
+    for item in items:
         row = on_root(comm, functools.partial(_finished, item, request))
         if row is None:
             row = _one(request, item, comm)
@@ -67,7 +68,7 @@ def surface(request: SurfaceRequest, comm: Any) -> int:
         if comm.rank == 0:
             print(_line(row, request), flush=True)
     if request.is_batch:
-        on_root(comm, lambda: _write_table(rows, request.output))
+        on_root(comm, lambda: _write_table(rows, items, request.output))
     return 0 if all(row["status"] == "ok" for row in rows) else 1
 
 
@@ -237,12 +238,14 @@ def _line(row: dict[str, Any], request: SurfaceRequest) -> str:
     )
 
 
-def _write_table(rows: list[dict[str, Any]], output: Path) -> None:
-    """Write ``spines.parquet``, a row a spine."""
+def _write_table(rows: list[dict[str, Any]], items: list[Item], output: Path) -> None:
+    """Write ``spines.parquet``, a row a spine, and the page ``report.html``."""
     import pandas as pd
 
     plain = [{key: value for key, value in row.items() if not isinstance(value, list | dict)} for row in rows]
-    table = pd.DataFrame(plain)
+    table, files = pd.DataFrame(plain), {item.file for item in items}
     table.to_parquet(output / ".spines.partial")
     (output / ".spines.partial").replace(output / "spines.parquet")
-    print(f"results: {output} (spines.parquet, {len(rows)} spines)")
+    title = f"Spines of {items[0].file.name if len(files) == 1 else f'{len(files)} files'}"
+    write_spine_page(rows, [str(item.folder.relative_to(output)) for item in items], title, output)
+    print(f"results: {output} (spines.parquet, {len(rows)} spines; report.html)")

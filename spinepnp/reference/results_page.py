@@ -18,6 +18,9 @@ FILES: dict[str, dict[str, str]] = _TEXTS["files"]
 #: Further columns of the tables of a batch.
 BATCH: dict[str, str] = _TEXTS["batch"]
 
+#: Keys of surface.json and columns of spines.parquet.
+SPINE: dict[str, str] = _TEXTS["spine"]
+
 
 def statistics() -> dict[str, str]:
     """Columns of a nonlinear solve."""
@@ -40,6 +43,7 @@ def page() -> str:
     parts += [_columns("column", [column.name for column in solver], solver)]
     parts += ["## Tables of a batch\n\nA column for each axis, the columns above, and\n", _table("column", BATCH)]
     parts.append("`spinepnp.load(DIR)` gives the table in Python ([batch.md](batch.md#reading-the-results)).\n")
+    parts += ["## surface.json and spines.parquet\n", _table("key", SPINE)]
     return "\n".join(filter(None, parts))
 
 

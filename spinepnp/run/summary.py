@@ -75,6 +75,7 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
                 f"the charge of the capacitance of {', '.join(capacitors)} is C_m V_m: the layer in series with it is "
                 "missing on these cells; grade the mesh there to have it"
             )
+    lines += bounds_lines(solved)
     errors = [
         (abs(float(row[key]) / float(row[of])), of.removesuffix(".potential_mV"), abs(float(row[key])))
         for row in solved
@@ -99,6 +100,22 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
             f"not to be trusted: the potential changes by {most:.2g} V_T within a cell, too much for densities; make "
             "mesh.size smaller, or leave out solver.formulation and concentrations of zero"
         )
+    return lines
+
+
+def bounds_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """Words on the bounds of the conductance of each injector in rows of observables.csv."""
+    start, end = "bounds.", ".G_low_per_um"
+    names = dict.fromkeys(key[len(start) : -len(end)] for row in rows for key in row if key.endswith(end))
+    lines = []
+    for name in names:
+        keys = f"{start}{name}{end}", f"{start}{name}.G_high_per_um"
+        pairs = [(float(row[keys[0]]), float(row[keys[1]])) for row in rows if row.get(keys[0]) not in (None, "")]
+        low, high = max(pairs, key=lambda pair: pair[1] / pair[0])
+        which = " in the row where they are widest" if len(set(pairs)) > 1 else ""
+        error = 100.0 * (high / low - 1.0)
+        between = f"G({name}) between {low:.5g} and {high:.5g} 1/um{which}"
+        lines.append(f"{between} (error of the mesh at most {error:.2g} %)")
     return lines
 
 
