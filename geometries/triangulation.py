@@ -85,6 +85,21 @@ def _normals(x: np.ndarray) -> np.ndarray:
     return np.cross(x[:, 1] - x[:, 0], x[:, 2] - x[:, 0])
 
 
+def unit_normals(surface: Triangulation) -> np.ndarray:
+    """Unit normals of the triangles, zero where there is no area, shape (triangles, 3)."""
+    normals = _normals(surface.corners)
+    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1), 1e-300)[:, None])
+
+
+def neighbours(surface: Triangulation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both triangles of each edge of a closed surface, shape (edges,) each, and its ends, shape (edges, 2)."""
+    triangles = surface.triangles[:, :3]
+    directed = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    ends, index = np.unique(np.sort(directed, axis=1), axis=0, return_inverse=True)
+    pairs = np.tile(np.arange(len(triangles)), 3)[np.argsort(index.ravel(), kind="stable")].reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1], ends
+
+
 @functools.lru_cache(maxsize=4)
 def problem_of(surface: Triangulation) -> str | None:
     """The problem that keeps a surface from being meshed, in words, or ``None``."""

@@ -370,12 +370,13 @@ class ImportedSurface(Geometry):
             known = tuple(surface.names[i] for i in names)
             return LinearMesh(surface.points * self._scale, surface.cells, surface.triangles, values, known)
         surface, frame = in_own_frame(surface.outward())
+        size = float(f"{sizes.size:.6g}")  # a mean edge, whose rounding depends on how the file is turned
         if self.is_remeshed:
             from spinepnp.geometries.triangles.remeshing import remeshed  # with Numba, which takes its time
 
-            surface = remeshed(surface, edge_lengths(surface, sizes.size / self._scale))
+            surface = remeshed(surface, edge_lengths(surface, size / self._scale))
             surface, frame = in_own_frame(frame.surface_back(surface))
-        mesh = fill(gmsh, surface, self._scale, sizes.size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
+        mesh = fill(gmsh, surface, self._scale, size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
         return replace(mesh, points=frame.back(mesh.points / self._scale) * self._scale)
 
 

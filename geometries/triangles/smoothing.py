@@ -9,13 +9,13 @@ import numpy as np
 from spinepnp.geometries.triangles.mending import Mended
 from spinepnp.geometries.triangles.remeshing import Target
 from spinepnp.geometries.triangles.winding import PASS_BAND, SMOOTHINGS
-from spinepnp.geometries.triangulation import Triangulation, problem_of
+from spinepnp.geometries.triangulation import Triangulation, neighbours, problem_of, unit_normals
 
 #: Angle between the normals of two triangles above which their edge may be that of a voxel, radians.
 STEP_ANGLE = np.radians(30.0)
 
-#: Share of such edges, of the convex and of the concave ones alike, above which a surface is made of steps: it is 0.1 of
-#: voxels, and 0.01 of smooth surfaces; a coarse mesh of a convex body has convex ones alone.
+#: Share of such edges, of the convex and of the concave ones alike, above which a surface is made of steps: it is 0.1
+#: of voxels, and 0.01 of smooth surfaces; a coarse mesh of a convex body has convex ones alone.
 MOST_STEPS = 0.04
 
 
@@ -25,15 +25,9 @@ def steps_share(surface: Triangulation) -> float:
     Args:
         surface: closed, outward oriented surface.
     """
-    triangles, x = surface.triangles[:, :3], surface.corners
-    directed = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    index = np.unique(np.sort(directed, axis=1), axis=0, return_inverse=True)[1].ravel()
-    pairs = np.tile(np.arange(len(triangles)), 3)[np.argsort(index, kind="stable")].reshape(-1, 2)
-    normals = np.cross(x[:, 1] - x[:, 0], x[:, 2] - x[:, 0])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1), 1e-300)[:, None]
-    one, other = pairs.T
+    one, other, _ = neighbours(surface)
+    normals, middle = unit_normals(surface), surface.corners.mean(axis=1)
     sharp = np.einsum("ij,ij->i", normals[one], normals[other]) < np.cos(STEP_ANGLE)
-    middle = x.mean(axis=1)
     convex = np.einsum("ij,ij->i", middle[other] - middle[one], normals[one]) < 0.0
     return float(min((sharp & convex).mean(), (sharp & ~convex).mean()))
 

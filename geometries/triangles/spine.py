@@ -19,9 +19,6 @@ from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
 #: Factors of the edge lengths that are tried until the remeshed surface does not intersect itself.
 ATTEMPTS = (1.0, 0.8)
 
-#: Edge length before the cuts, over the one after them: what two remeshings lose at sharp edges is that of one.
-FIRST_SIZE = 0.5
-
 #: Spacings of the grids, over volume by area, on which a surface is made anew where no size gives a sound one.
 OTHER_GRIDS = (0.14, 0.1, 0.3, 0.4)
 
@@ -94,7 +91,7 @@ def remeshed_whole(repaired: Mended) -> tuple[Mended, Triangulation]:
         try:
             candidate = smoothed(repaired) if share is None else made_anew(repaired, share)
             surface = joined(candidate.surface, list(candidate.shells))
-            return candidate, soundly_remeshed(surface, FIRST_SIZE * bulk_size(surface))
+            return candidate, soundly_remeshed(surface, bulk_size(surface))
         except ValueError:
             if share == OTHER_GRIDS[-1]:
                 raise

@@ -11,6 +11,7 @@ Numer. Anal. 22, 1985).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from spinepnp.solvers.fem.measure import Measure
 
 #: Relative residual of the linear solves: their error is far below the width of the bounds.
 TOLERANCE = 1e-11
+
+#: Sweeps of symmetric Gauss-Seidel before and after the correction by linear elements.
+SWEEPS = 1
 
 #: Largest number of iterations of a solve.
 MOST_ITERATIONS = 2000
@@ -116,13 +120,39 @@ def _energy(mesh: SpineMesh, injector: str, grounded: tuple[str, ...], element: 
     solver = PETSc.KSP().create(domain.comm)
     solver.setOperators(matrix)
     solver.setType("cg")
-    solver.getPC().setType("gamg")
+    from_linear = _set_preconditioner(solver, space, element)
     solver.setTolerances(rtol=TOLERANCE, max_it=MOST_ITERATIONS)
     solution = load.duplicate()
     solver.solve(load, solution)
     converged, energy = solver.is_converged, float(np.real(load.dot(solution)))
-    for made in (solver, matrix, load, solution):
+    for made in (solver, matrix, load, solution, *from_linear):
         made.destroy()
     if not converged:
         raise SolveError(f"the solver of the bounds of {injector} did not converge in {MOST_ITERATIONS} iterations")
     return energy
+
+
+def _set_preconditioner(solver: Any, space: Any, element: tuple[str, int]) -> list[Any]:
+    """Give a solver multigrid, from linear elements on by aggregation; returns matrices to be freed after it."""
+    preconditioner = solver.getPC()
+    if element == ("Lagrange", 1):
+        preconditioner.setType("gamg")
+        return []
+    # Linear elements are part of both other spaces.
+    linear = fem.functionspace(space.mesh, ("Lagrange", 1))
+    interpolation = fem.petsc.interpolation_matrix(linear, space)
+    interpolation.assemble()
+    matrix, _ = solver.getOperators()
+    preconditioner.setType("mg")
+    preconditioner.setMGLevels(2)
+    preconditioner.setMGInterpolation(1, interpolation)
+    coarse_matrix = matrix.ptap(interpolation)
+    smoother = preconditioner.getMGSmoother(1)
+    smoother.setType("richardson")
+    smoother.setTolerances(max_it=SWEEPS)
+    smoother.getPC().setType("sor")
+    coarse = preconditioner.getMGCoarseSolve()
+    coarse.setOperators(coarse_matrix)
+    coarse.setType("preonly")
+    coarse.getPC().setType("gamg")
+    return [interpolation, coarse_matrix]

@@ -60,7 +60,6 @@ class KnownBody:
         start: height of the base, um.
         end: height of the top, or of the pole of the head, um.
         cap_radius: radius of the rim of the synapse on the head, um; ``None`` for a flat top.
-        corners: heights of corners of the outline, um.
     """
 
     shape: Geometry
@@ -68,7 +67,6 @@ class KnownBody:
     start: float
     end: float
     cap_radius: float | None = None
-    corners: tuple[float, ...] = ()
 
     @property
     def chord(self) -> float:
@@ -93,7 +91,6 @@ class KnownBody:
         r = self.radius(z)
         length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(z), np.diff(r)))])
         places = np.searchsorted(length, np.linspace(0.0, length[-1], round(length[-1] / STEP) + 1))
-        places = np.unique(np.concatenate([places, np.searchsorted(z, self.corners)]))
         z, r = z[places], r[places]
         ends = [radius * np.arange(1, n) / n for radius in (r[0], r[-1]) for n in [max(1, round(radius / STEP))]]
         r = np.concatenate([ends[0], r, ends[1][::-1]])
@@ -149,10 +146,14 @@ def voxelised(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _ball_neck(z: np.ndarray) -> np.ndarray:
-    """Radius of a ball of 0.35 um on a neck of 0.1 um, whose middle is where the base of the neck is 0.6 um below."""
-    middle = 0.6 + np.sqrt(HEAD**2 - 0.1**2)
+    """Radius of a ball on a neck, 0.6 um long where the ball would meet it, with a rounded edge."""
+    neck, round_ = 0.1, 0.06
+    middle = 0.6 + np.sqrt(HEAD**2 - neck**2)
+    centre = middle - np.sqrt((HEAD + round_) ** 2 - (neck + round_) ** 2)
+    touch = middle - HEAD * (middle - centre) / (HEAD + round_)
     ball = np.sqrt(np.maximum(HEAD**2 - (z - middle) ** 2, 0.0))
-    return np.maximum(np.where(z < 0.6, 0.1, ball), 1e-3)
+    rounded = neck + round_ - np.sqrt(np.maximum(round_**2 - (z - centre) ** 2, 0.0))
+    return np.maximum(np.where(z < centre, neck, np.where(z < touch, rounded, ball)), 1e-3)
 
 
 #: Bodies by name.
@@ -173,9 +174,9 @@ BODIES: dict[str, KnownBody] = {
         lambda z: 0.08 * np.sqrt(1.0 + (z / 0.3) ** 2), -0.4, 0.4,
     ),
     "ball_neck": KnownBody(
-        BallNeck(head_radius="350 nm", neck_radius="100 nm", neck_length="600 nm", cap_radius="120 nm",
-                 dimension="axisymmetric"),
-        _ball_neck, 0.0, 0.6 + float(np.sqrt(HEAD**2 - 0.1**2)) + HEAD, 0.12, (0.6,),
+        BallNeck(head_radius="350 nm", neck_radius="100 nm", neck_length="600 nm", fillet="60 nm",
+                 cap_radius="120 nm", dimension="axisymmetric"),
+        _ball_neck, 0.0, 0.6 + float(np.sqrt(HEAD**2 - 0.1**2)) + HEAD, 0.12,
     ),
 }  # fmt: skip
 
