@@ -13,13 +13,20 @@ from spinepnp.geometries.triangulation import Triangulation
 #: A vertex nearer to the line than this part of an edge is moved onto it, so that no slivers arise.
 SNAP = 0.25
 
+#: Smaller parts, which are tried where the area of a disc would jump over the wanted one as vertices move.
+SMALLER_SNAPS = (SNAP, 0.1, 0.03)
 
-def split_at_zero(surface: Triangulation, level: np.ndarray) -> tuple[Triangulation, np.ndarray]:
+#: Error of the area of a disc, relative, below which no smaller part is tried.
+DISC_ERROR = 3e-3
+
+
+def split_at_zero(surface: Triangulation, level: np.ndarray, snap: float = SNAP) -> tuple[Triangulation, np.ndarray]:
     """The surface with its triangles divided along the line at which a function of the vertices vanishes.
 
     Args:
         surface: the surface.
         level: value at each point, linear in between, shape (points,).
+        snap: part of an edge within which a vertex moves onto the line.
 
     Returns:
         The surface, and the values at its points, zero on the line.
@@ -29,7 +36,7 @@ def split_at_zero(surface: Triangulation, level: np.ndarray) -> tuple[Triangulat
     crossing = level[a] * level[b] < 0.0
     part = np.where(crossing, level[a] / np.where(crossing, level[a] - level[b], 1.0), 1.0)
     # Each vertex moves along the edge on which the line is nearest to it.
-    near = np.flatnonzero(crossing & (part < SNAP))
+    near = np.flatnonzero(crossing & (part < snap))
     for edge in near[np.argsort(-part[near], kind="stable")]:
         points[a[edge]] = surface.points[a[edge]] + part[edge] * (surface.points[b[edge]] - surface.points[a[edge]])
     level[a[near]] = 0.0
@@ -267,8 +274,8 @@ def named_disc(surface: Triangulation, pole: np.ndarray, area: float, name: str)
 
     distance = np.linalg.norm(surface.points - pole, axis=1)
 
-    def disc(radius: float) -> tuple[Triangulation, np.ndarray]:
-        split, level = split_at_zero(surface, radius - distance)
+    def disc(radius: float, snap: float) -> tuple[Triangulation, np.ndarray]:
+        split, level = split_at_zero(surface, radius - distance, snap)
         inside = side_of(split, level)
         if inside.any():
             parts = connected_parts(split.triangles[inside])
@@ -276,15 +283,17 @@ def named_disc(surface: Triangulation, pole: np.ndarray, area: float, name: str)
             inside[np.flatnonzero(inside)[parts != parts[cKDTree(middle).query(pole)[1]]]] = False
         return split, inside
 
-    low, high = 0.0, float(distance.max())
     if surface.areas().sum() <= area:
         raise ValueError("the surface has less area; make the patch smaller")
-    for _ in range(20):
-        radius = 0.5 * (low + high)
-        split, inside = disc(radius)
-        low, high = (radius, high) if split.areas()[inside].sum() < area else (low, radius)
-    split, inside = disc(0.5 * (low + high))
+    for snap in SMALLER_SNAPS:
+        low, high = 0.0, float(distance.max())
+        for _ in range(20):
+            radius = 0.5 * (low + high)
+            split, inside = disc(radius, snap)
+            low, high = (radius, high) if split.areas()[inside].sum() < area else (low, radius)
+        if abs(split.areas()[inside].sum() / area - 1.0) < DISC_ERROR:
+            break
     names = (*surface.names[:-1], name, surface.names[-1])
     values = np.where(split.values == len(surface.names) - 1, len(names) - 1, split.values)
     values[inside & (values == len(names) - 1)] = len(names) - 2
-    return replace(split, values=values, names=names), 0.5 * (low + high)
+    return replace(split, values=values, names=names), radius
