@@ -18,6 +18,10 @@ MOST_AROUND = 40
 #: Edges shorter than this part of their size go first: they belong to needles, whose normals mean nothing.
 TINY_FIRST = 0.2
 
+#: Height of a triangle over its longest edge below which it is left out of a target: VTK takes a triangle with a
+#: repeated corner for a line, and reads a third corner at random. Neighbours have all of its points.
+FLAT = 1e-9
+
 #: Rounds in which vertices move along their normals until the volume between both surfaces is zero around each.
 VOLUME_ROUNDS = 3
 
@@ -34,8 +38,12 @@ class Target:
         import pyvista
         from vtkmodules.vtkFiltersCore import vtkImplicitPolyDataDistance
 
+        x = points[triangles]
+        area = np.linalg.norm(np.cross(x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]), axis=1)
+        longest = np.max([np.linalg.norm(x[:, i] - x[:, i - 1], axis=1) for i in range(3)], axis=0)
         self._distance: Any = vtkImplicitPolyDataDistance()
-        self._distance.SetInput(pyvista.PolyData.from_regular_faces(points, triangles))
+        whole = pyvista.PolyData.from_regular_faces(points, triangles[area > FLAT * longest**2])
+        self._distance.SetInput(whole)
 
     def nearest(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Nearest points, shape (n, 3), and distances with sign, positive outside, shape (n,)."""

@@ -61,6 +61,10 @@ class Given:
     refuse_stray: str | None = None
 
 
+class RemeshingError(ValueError):
+    """A surface for which no size gives a sound one; made anew on another grid it may have other creases."""
+
+
 #: Nothing is given.
 NOTHING = Given()
 
@@ -73,7 +77,7 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
         size: edge length in the thickest parts, in the surface's unit.
 
     Raises:
-        ValueError: no size gives a sound surface; says why.
+        RemeshingError: no size gives a sound surface; says why.
     """
     problem = None
     given, frame = in_own_frame(surface)  # a plane of a cut, turned, leaves rounding that would decide between edges
@@ -82,18 +86,25 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
         problem = problem_of(found)
         if problem is None:
             return frame.surface_back(found)
-    raise ValueError(f"cannot be remeshed: the result {problem}")
+    raise RemeshingError(f"cannot be remeshed: the result {problem}")
 
 
-def remeshed_whole(repaired: Mended) -> tuple[Mended, Triangulation]:
-    """The mended surface, on another grid where it must be, and its remeshed form with its holes."""
-    for share in (None, *OTHER_GRIDS):
+def remeshed_whole(
+    repaired: Mended, grids: tuple[float | None, ...] = (None, *OTHER_GRIDS)
+) -> tuple[Mended, Triangulation]:
+    """The mended surface, on another grid where it must be, and its remeshed form with its holes.
+
+    Args:
+        repaired: result of `mended`.
+        grids: spacings of the grids that are tried, as shares of volume by area; ``None`` for the surface as it is.
+    """
+    for share in grids:
         try:
             candidate = smoothed(repaired) if share is None else made_anew(repaired, share)
             surface = joined(candidate.surface, list(candidate.shells))
             return candidate, soundly_remeshed(surface, bulk_size(surface))
         except ValueError:
-            if share == OTHER_GRIDS[-1]:
+            if share == grids[-1]:
                 raise
     raise AssertionError("the loop ends by a return or an error")
 
@@ -112,8 +123,20 @@ def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, give
     """
     values = np.zeros(len(triangles), dtype=int) if given.values is None else given.values
     own, frame = in_own_frame(Triangulation(points, triangles, values, given.names))
-    given = _in_frame(given, frame)
-    repaired, whole = remeshed_whole(mended(own.points, own.triangles, own.values, own.names, given.refuse_stray))
+    given, grids = _in_frame(given, frame), (None, *OTHER_GRIDS)
+    repaired = mended(own.points, own.triangles, own.values, own.names, given.refuse_stray)
+    for tried in range(len(grids)):
+        candidate, whole = remeshed_whole(repaired, grids[tried:])
+        try:
+            return _turned_back(_finished(candidate, whole, psd_area, given), frame)
+        except RemeshingError:
+            if tried == len(grids) - 1:
+                raise
+    raise AssertionError("the loop ends by a return or an error")
+
+
+def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Given) -> ReadySpine:
+    """A remeshed surface, cut, marked, and remeshed again where that has left small triangles."""
     outer = separated(whole)[0]
     root = given.root if given.point is None else given.point
     if "base" in given.names:
@@ -130,8 +153,7 @@ def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, give
         outer, shells = separated(surface)
         marked, radius = named_disc(outer, anatomy.pole, psd_area, "psd")
         surface = joined(marked, shells)
-    ready = soundly_remeshed(surface, bulk_size(surface))
-    return _turned_back(ReadySpine(ready, anatomy, repaired, radius), frame)
+    return ReadySpine(soundly_remeshed(surface, bulk_size(surface)), anatomy, repaired, radius)
 
 
 def _in_frame(given: Given, frame: Frame) -> Given:
