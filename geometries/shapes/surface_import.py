@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from spinepnp.errors import CaseError
+from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries.base import VOLUME_NAME, Geometry, digest_of
 from spinepnp.geometries.linear_mesh import LinearMesh
 from spinepnp.geometries.names import check_name
@@ -19,7 +19,7 @@ from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.geometries.triangles.anatomy import find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
-from spinepnp.geometries.triangles.own_frame import in_own_frame
+from spinepnp.geometries.triangles.own_frame import in_own_frame, unrounded
 from spinepnp.geometries.triangles.pieces import edge_parts, joined, labelled, separated
 from spinepnp.geometries.triangles.spine_files import CHECKED, MORPH_SPINES, read_merged
 from spinepnp.geometries.triangles.tetrahedra import fill
@@ -369,15 +369,18 @@ class ImportedSurface(Geometry):
             names, values = np.unique(surface.values, return_inverse=True)
             known = tuple(surface.names[i] for i in names)
             return LinearMesh(surface.points * self._scale, surface.cells, surface.triangles, values, known)
-        surface, frame = in_own_frame(surface.outward())
         size = float(f"{sizes.size:.6g}")  # a mean edge, whose rounding depends on how the file is turned
         if self.is_remeshed:
-            from spinepnp.geometries.triangles.remeshing import remeshed  # with Numba, which takes its time
+            from spinepnp.geometries.triangles.spine import soundly_remeshed  # with Numba, which takes its time
 
-            surface = remeshed(surface, edge_lengths(surface, size / self._scale))
-            surface, frame = in_own_frame(frame.surface_back(surface))
-        mesh = fill(gmsh, surface, self._scale, size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
-        return replace(mesh, points=frame.back(mesh.points / self._scale) * self._scale)
+            try:
+                surface = soundly_remeshed(surface.outward(), size / self._scale)
+            except ValueError as error:
+                raise SolveError(f"{error}; change mesh.size a little, or remesh the surface elsewhere") from None
+        given, frame = in_own_frame(surface.outward())
+        mesh = fill(gmsh, given, self._scale, size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
+        points = unrounded(frame.back(mesh.points / self._scale), surface)
+        return replace(mesh, points=points * self._scale)
 
 
 @functools.lru_cache(maxsize=4)

@@ -117,3 +117,20 @@ def in_own_frame(surface: Triangulation) -> tuple[Triangulation, Frame]:
         rounded[order] * step, triangles[by_corners], surface.values[by_corners], surface.names
     )
     return sorted_surface, frame
+
+
+def unrounded(points: np.ndarray, surface: Triangulation) -> np.ndarray:
+    """Points of which those at rounded vertices of a surface are put where the vertices are, shape (points, 3).
+
+    Args:
+        points: coordinates, shape (points, 3).
+        surface: surface before it was rounded.
+    """
+    from scipy.spatial import cKDTree
+
+    reach = 4.0 * ROUNDING * float(np.ptp(surface.points, axis=0).max())
+    distance, nearest = cKDTree(surface.points).query(points, distance_upper_bound=reach)
+    at_vertex = np.isfinite(distance)
+    result = points.copy()
+    result[at_vertex] = surface.points[nearest[at_vertex]]
+    return result

@@ -19,6 +19,12 @@ from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
 #: Factors of the edge lengths that are tried until the remeshed surface does not intersect itself.
 ATTEMPTS = (1.0, 0.8)
 
+#: Relative error of the synapse's area by remeshing above which its rim is moved a little.
+AREA_TOLERANCE = 0.006
+
+#: Areas of the synapse, over the wanted one, that are tried until it keeps its area.
+SYNAPSES = (1.0, 0.997, 1.003)
+
 #: Spacings of the grids, over volume by area, on which a surface is made anew where no size gives a sound one.
 OTHER_GRIDS = (0.14, 0.1, 0.3, 0.4)
 
@@ -149,11 +155,14 @@ def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Gi
     if "psd" in given.names:
         _middle(surface, "psd")
         radius = float(np.sqrt(surface.areas()[surface.values == surface.names.index("psd")].sum() / np.pi))
+        ready = soundly_remeshed(surface, bulk_size(surface))
     else:
-        outer, shells = separated(surface)
-        marked, radius = named_disc(outer, anatomy.pole, psd_area, "psd")
-        surface = joined(marked, shells)
-    return ReadySpine(soundly_remeshed(surface, bulk_size(surface)), anatomy, repaired, radius)
+        ready, radius = _with_synapse(surface, anatomy.pole, psd_area)
+    if "base" not in given.names:
+        flat = np.unique(ready.triangles[ready.values == ready.names.index("base")])
+        height = (ready.points[flat] - anatomy.cut) @ anatomy.direction  # what rounding has left
+        ready.points[flat] -= height[:, None] * anatomy.direction
+    return ReadySpine(ready, anatomy, repaired, radius)
 
 
 def _in_frame(given: Given, frame: Frame) -> Given:
@@ -185,15 +194,41 @@ def _with_plane(anatomy: Anatomy, given: Given) -> Anatomy:
     return replace(anatomy, cut=given.point, direction=-direction if beyond > 0.0 else direction)
 
 
+def _with_synapse(cut: Triangulation, pole: np.ndarray, area: float) -> tuple[Triangulation, float]:
+    """The surface with a synapse, remeshed, and the distance of its rim from the pole.
+
+    Args:
+        cut: surface with a base.
+        pole: middle of the synapse.
+        area: area of the synapse.
+
+    Raises:
+        ValueError: the surface has less area, or cannot be remeshed.
+    """
+    made: list[tuple[float, Triangulation, float]] = []
+    outer, shells = separated(cut)
+    for factor in SYNAPSES:
+        disc, radius = named_disc(outer, pole, factor * area, "psd")
+        marked = joined(disc, shells)
+        found = soundly_remeshed(marked, bulk_size(marked))
+        error = abs(float(found.areas()[found.values == found.names.index("psd")].sum()) / area - 1.0)
+        made.append((error, found, radius))
+        if error < AREA_TOLERANCE:
+            break
+    return min(made, key=lambda one: one[0])[1:]
+
+
 def _turned_back(spine: ReadySpine, frame: Frame) -> ReadySpine:
     """A spine from the frame in which it was made ready."""
     anatomy, mend = spine.anatomy, spine.mended
-    places = {name: frame.back(getattr(anatomy, name)) for name in ("tip", "pole", "cut")}
     return ReadySpine(
         surface=frame.surface_back(spine.surface),
-        anatomy=replace(anatomy, direction=frame.direction_back(anatomy.direction), **places),
+        anatomy=replace(
+            anatomy, tip=frame.back(anatomy.tip), pole=frame.back(anatomy.pole), cut=frame.back(anatomy.cut),
+            direction=frame.direction_back(anatomy.direction),
+        ),
         mended=replace(
             mend, surface=frame.surface_back(mend.surface), shells=tuple(frame.surface_back(s) for s in mend.shells)
         ),
         disc_radius=spine.disc_radius,
-    )
+    )  # fmt: skip

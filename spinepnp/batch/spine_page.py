@@ -64,7 +64,7 @@ def write_spine_page(rows: Sequence[dict[str, Any]], folders: Sequence[str], tit
         OutputError: it cannot be written.
     """
     good = [row for row in rows if row["status"] == "ok"]
-    spines = []
+    spines: list[dict[str, Any]] = []
     for row, folder in zip(rows, folders, strict=True):
         more = {} if row["status"] != "ok" else {
             "gap_percent": 100.0 * (row["G_high_per_um"] / row["G_low_per_um"] - 1.0),

@@ -40,6 +40,9 @@ SIDES = 56
 #: Standard deviation of the displacement of vertices along each coordinate, um.
 JITTER = 0.005
 
+#: Place to which the origin of a body is moved after the turn, um.
+SHIFT = np.array([3.0, -2.0, 5.0])
+
 #: Edges of a voxel along x, y and z, um: sections of 30 nm in an electron microscope.
 VOXEL = (0.008, 0.008, 0.03)
 
@@ -194,8 +197,13 @@ def as_from_a_file(body: KnownBody, how: str, turn: np.ndarray, seed: int = 0) -
     random = np.random.default_rng(seed)
     if how != "turned":
         points = points + random.normal(scale=JITTER, size=points.shape)
-    points = points @ turn.T + np.array([3.0, -2.0, 5.0])
+    points = points @ turn.T + SHIFT
     return voxelised(points, triangles) if how == "voxels" else (points, triangles)
+
+
+def ready_from_a_file(body: KnownBody, how: str, turn: np.ndarray) -> Triangulation:
+    """Surface between the ends of the shape, from one that is given in some way; see `as_from_a_file`, `ready_body`."""
+    return ready_body(body, *as_from_a_file(body, how, turn), turn)
 
 
 def ready_body(body: KnownBody, points: np.ndarray, triangles: np.ndarray, turn: np.ndarray) -> Triangulation:
@@ -215,7 +223,7 @@ def ready_body(body: KnownBody, points: np.ndarray, triangles: np.ndarray, turn:
     _, whole = remeshed_whole(mended(given.points, given.triangles))
 
     def place(z: float) -> np.ndarray:
-        return frame.into(turn @ np.array([0.0, 0.0, z]) + np.array([3.0, -2.0, 5.0]))
+        return frame.into(turn @ np.array([0.0, 0.0, z]) + SHIFT)
 
     axis = frame.axes @ turn[:, 2]
     whole = cut_off(whole, place(body.start), axis, "base", place(body.start - BEYOND), flat_triangles)
@@ -226,17 +234,19 @@ def ready_body(body: KnownBody, points: np.ndarray, triangles: np.ndarray, turn:
     return frame.surface_back(soundly_remeshed(whole, bulk_size(whole)))
 
 
-def bounds_of(surface: Triangulation, injector: str, comm: Any) -> Conductance:
+def bounds_of(surface: Triangulation, injector: str, comm: Any, refine: int = 0) -> Conductance:
     """Conductance with bounds of the body within a surface, from an injector to "base". Collective.
 
     Args:
-        surface: closed surface with patches, um; that of rank 0 counts.
+        surface: closed surface with patches, um.
         injector: name of the patch with the influx.
         comm: MPI communicator.
+        refine: number of divisions of every cell.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(comm.bcast(folder, root=0)) / "surface.msh"
         on_root(comm, lambda: write_patches(surface, path))
-        mesh = generate(ImportedSurface(file=str(path), unit="um", triangles="keep"), MeshOptions(order=1), comm)
+        shape = ImportedSurface(file=str(path), unit="um", triangles="keep")
+        mesh = generate(shape, MeshOptions(order=1, refine=refine), comm)
         comm.barrier()
     return conductance_bounds(mesh, injector, ("base",))

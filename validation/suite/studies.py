@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from spinepnp.units import TIME, to_unit
@@ -76,5 +77,43 @@ def _number(
     return StudyNumber(quantity, point, fine, reference, estimate, tolerance, why)
 
 
+#: Largest relative error of G by how a surface is given: as it is or with displaced vertices, and as voxels.
+SURFACE_TOLERANCES = {"turned": 5e-3, "rough": 5e-3, "voxels": 2e-2}
+
+
+def known_surfaces(comm: Any) -> list[StudyNumber]:
+    """Conductance of known bodies whose surfaces are turned, displaced and voxelised; and their bounds. Collective."""
+    from scipy.spatial.transform import Rotation
+
+    from spinepnp.runtime.communication import on_root
+    from spinepnp.validation.studies.known_surfaces import BODIES, bounds_of, ready_from_a_file
+
+    numbers = []
+    for seed, (name, body) in enumerate(BODIES.items(), start=1):
+        turn = Rotation.random(random_state=seed).as_matrix()
+        reference = body.reference(comm)
+        for how, tolerance in SURFACE_TOLERANCES.items():
+            surface = on_root(comm, partial(ready_from_a_file, body, how, turn))
+            coarse, fine = (bounds_of(surface, body.injector, comm, refine) for refine in (0, 1))
+            numbers.append(
+                StudyNumber(
+                    "G (1/um) of a surface", f"{name}, {how}", coarse.value, reference,
+                    2.0 * abs(fine.value / coarse.value - 1.0), tolerance,
+                    "the error of the surface: of its polygons, its noise and its voxels",
+                )
+            )  # fmt: skip
+            inside = coarse.low < coarse.value < fine.value < fine.high < coarse.high and coarse.low < fine.low
+            numbers.append(
+                StudyNumber(
+                    "whether G of finer cells lies within the bounds", f"{name}, {how}", float(inside), 1.0, 0.0, 1e-9,
+                    "the bounds are rigorous for the triangulated body",
+                )
+            )  # fmt: skip
+    return numbers
+
+
 #: Every study by its name in a validation case.
-STUDIES: dict[str, Callable[[Any], list[StudyNumber]]] = {"facilitation": facilitation}
+STUDIES: dict[str, Callable[[Any], list[StudyNumber]]] = {
+    "facilitation": facilitation,
+    "known_surfaces": known_surfaces,
+}
