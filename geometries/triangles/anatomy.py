@@ -15,7 +15,8 @@ from spinepnp.geometries.triangulation import Triangulation
 #: Number of cross-sections between base and pole.
 SECTIONS = 40
 
-#: Radius of a cross-section over that of the narrowest one up to which it belongs to the neck.
+#: Radius of a cross-section over that of the narrowest one up to which it belongs to the neck; of a stubby spine up to
+#: the mean of neck and head.
 NECK_WIDTH = 1.5
 
 #: Radius of a head over that of the widest cross-section, at least.
@@ -101,7 +102,8 @@ def find_anatomy(surface: Triangulation, base: np.ndarray | None = None) -> Anat
     first = next((i for i in range(whole) if positions[i] >= CUT_DEPTH * radii[i]), 0)
     first = min(first, whole // 4)
     narrow = first + _narrowest(radii[first:])
-    slim = radii <= NECK_WIDTH * radii[narrow]
+    head_radius = radii[narrow:].max()
+    slim = radii <= min(NECK_WIDTH * radii[narrow], 0.5 * (radii[narrow] + head_radius))
     last, begin = narrow, narrow
     while last + 1 < whole and slim[last + 1]:
         last += 1

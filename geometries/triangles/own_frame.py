@@ -80,7 +80,7 @@ def own_frame(points: np.ndarray) -> Frame:
 def _directed(x: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """An axis with the direction in which the places along it reach farther."""
     along = x @ axis
-    third = float((along**3).mean() / max(float((along**2).mean()), 1e-300) ** 1.5)
+    third = float((along**3).mean() / max(float((along**2).mean()), 1e-200) ** 1.5)
     if abs(third) < SYMMETRIC:
         third = float(along[_farthest(np.abs(along), np.linalg.norm(x, axis=1))])
     return np.asarray(axis if third >= 0.0 else -axis)

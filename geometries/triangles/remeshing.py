@@ -18,8 +18,8 @@ MOST_AROUND = 40
 #: Edges shorter than this part of their size go first: they belong to needles, whose normals mean nothing.
 TINY_FIRST = 0.2
 
-#: Height of a triangle over its longest edge below which it is left out of a target: VTK reads memory at random where a
-#: triangle without area is nearest, and its neighbours have all of its points.
+#: Height of a triangle over its longest edge below which it is left out of a target: VTK takes a triangle with a
+#: repeated corner for a line, and reads a third corner at random. Neighbours have all of its points.
 FLAT = 1e-9
 
 #: Rounds in which vertices move along their normals until the volume between both surfaces is zero around each.

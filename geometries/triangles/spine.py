@@ -127,35 +127,26 @@ def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, give
     Raises:
         ValueError: a step fails; says which and why.
     """
-    none = np.zeros(len(triangles), dtype=int)
-    surface, frame = in_own_frame(
-        Triangulation(points, triangles, none if given.values is None else given.values, given.names)
-    )
-    here = _turned(given, frame)
-    labels = None if given.values is None else surface.values
-    repaired = mended(surface.points, surface.triangles, labels, given.names, given.refuse_stray)
-    grids = (None, *OTHER_GRIDS)
+    values = np.zeros(len(triangles), dtype=int) if given.values is None else given.values
+    own, frame = in_own_frame(Triangulation(points, triangles, values, given.names))
+    given, grids = _in_frame(given, frame), (None, *OTHER_GRIDS)
+    repaired = mended(own.points, own.triangles, own.values, own.names, given.refuse_stray)
     for tried in range(len(grids)):
         candidate, whole = remeshed_whole(repaired, grids[tried:])
         try:
-            return _turned_back(_finished(candidate, whole, psd_area, here), frame)
+            return _turned_back(_finished(candidate, whole, psd_area, given), frame)
         except RemeshingError:
             if tried == len(grids) - 1:
                 raise
     raise AssertionError("the loop ends by a return or an error")
 
 
-def _turned(given: Given, frame: Frame) -> Given:
-    """What is given, in a frame."""
-    root, point = (None if place is None else frame.into(place) for place in (given.root, given.point))
-    return replace(given, root=root, point=point, normal=None if given.normal is None else frame.axes @ given.normal)
-
-
 def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Given) -> ReadySpine:
     """A remeshed surface, cut, marked, and remeshed again where that has left small triangles."""
-    outer, surface = separated(whole)[0], whole
+    outer = separated(whole)[0]
     root = given.root if given.point is None else given.point
     if "base" in given.names:
+        surface = whole
         root = _middle(outer, "base")
     anatomy = find_anatomy(outer, root)
     if "base" not in given.names:
@@ -174,28 +165,14 @@ def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Gi
     return ReadySpine(ready, anatomy, repaired, radius)
 
 
-def _with_synapse(cut: Triangulation, pole: np.ndarray, area: float) -> tuple[Triangulation, float]:
-    """The surface with a synapse, remeshed, and the distance of its rim from the pole.
-
-    Args:
-        cut: surface with a base, and holes.
-        pole: middle of the synapse.
-        area: area of the synapse.
-
-    Raises:
-        ValueError: the surface has less area, or cannot be remeshed.
-    """
-    outer, shells = separated(cut)
-    made: list[tuple[float, Triangulation, float]] = []
-    for factor in SYNAPSES:
-        marked, radius = named_disc(outer, pole, factor * area, "psd")
-        whole = joined(marked, shells)
-        found = soundly_remeshed(whole, bulk_size(whole))
-        error = abs(float(found.areas()[found.values == found.names.index("psd")].sum()) / area - 1.0)
-        made.append((error, found, radius))
-        if error < AREA_TOLERANCE:
-            break
-    return min(made, key=lambda one: one[0])[1:]
+def _in_frame(given: Given, frame: Frame) -> Given:
+    """What is given, with its places and directions in a frame."""
+    return replace(
+        given,
+        root=None if given.root is None else frame.into(given.root),
+        point=None if given.point is None else frame.into(given.point),
+        normal=None if given.normal is None else frame.axes @ given.normal,
+    )
 
 
 def _middle(surface: Triangulation, name: str) -> np.ndarray:
@@ -215,6 +192,30 @@ def _with_plane(anatomy: Anatomy, given: Given) -> Anatomy:
     direction = anatomy.direction if given.normal is None else given.normal / np.linalg.norm(given.normal)
     beyond = float((anatomy.tip - given.point) @ direction)
     return replace(anatomy, cut=given.point, direction=-direction if beyond > 0.0 else direction)
+
+
+def _with_synapse(cut: Triangulation, pole: np.ndarray, area: float) -> tuple[Triangulation, float]:
+    """The surface with a synapse, remeshed, and the distance of its rim from the pole.
+
+    Args:
+        cut: surface with a base.
+        pole: middle of the synapse.
+        area: area of the synapse.
+
+    Raises:
+        ValueError: the surface has less area, or cannot be remeshed.
+    """
+    made: list[tuple[float, Triangulation, float]] = []
+    outer, shells = separated(cut)
+    for factor in SYNAPSES:
+        disc, radius = named_disc(outer, pole, factor * area, "psd")
+        marked = joined(disc, shells)
+        found = soundly_remeshed(marked, bulk_size(marked))
+        error = abs(float(found.areas()[found.values == found.names.index("psd")].sum()) / area - 1.0)
+        made.append((error, found, radius))
+        if error < AREA_TOLERANCE:
+            break
+    return min(made, key=lambda one: one[0])[1:]
 
 
 def _turned_back(spine: ReadySpine, frame: Frame) -> ReadySpine:

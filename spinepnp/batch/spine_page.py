@@ -32,22 +32,22 @@ DISTRIBUTIONS = {
     "R_0_MOhm": "R(0) (MOhm)",
 }
 
-#: Columns of the table: name, heading and number of significant digits.
+#: Columns of the table: name, heading, unit and number of significant digits.
 COLUMNS = (
-    ("volume_um3", "volume µm³", 3),
-    ("head_volume_um3", "head µm³", 3),
-    ("neck_length_um", "neck length µm", 3),
-    ("neck_radius_um", "neck radius µm", 3),
-    ("psd_area_um2", "synapse µm²", 3),
-    ("G_low_per_um", "G low 1/µm", 4),
-    ("G_per_um", "G 1/µm", 4),
-    ("G_high_per_um", "G high 1/µm", 4),
-    ("gap_percent", "gap %", 2),
-    ("R_0_MOhm", "R(0) MOhm", 4),
-    ("R_50pA_MOhm", "R(50 pA) MOhm", 4),
-    ("V_1nS_mV", "V(1 nS) mV", 4),
-    ("mending_volume_percent", "mending, volume %", 2),
-    ("seconds", "time s", 3),
+    ("volume_um3", "volume", "µm³", 3),
+    ("head_volume_um3", "head", "µm³", 3),
+    ("neck_length_um", "neck length", "µm", 3),
+    ("neck_radius_um", "neck radius", "µm", 3),
+    ("psd_area_um2", "synapse", "µm²", 3),
+    ("G_low_per_um", "G low", "1/µm", 4),
+    ("G_per_um", "G", "1/µm", 4),
+    ("G_high_per_um", "G high", "1/µm", 4),
+    ("gap_percent", "gap", "%", 2),
+    ("R_0_MOhm", "R(0)", "MOhm", 4),
+    ("R_50pA_MOhm", "R(50 pA)", "MOhm", 4),
+    ("V_1nS_mV", "V(1 nS)", "mV", 4),
+    ("mending_volume_percent", "mending, volume", "%", 2),
+    ("seconds", "time", "s", 3),
 )
 
 
@@ -66,19 +66,20 @@ def write_spine_page(rows: Sequence[dict[str, Any]], folders: Sequence[str], tit
     good = [row for row in rows if row["status"] == "ok"]
     spines: list[dict[str, Any]] = []
     for row, folder in zip(rows, folders, strict=True):
-        more = {} if row["status"] != "ok" else {
-            "gap_percent": 100.0 * (row["G_high_per_um"] / row["G_low_per_um"] - 1.0),
-            "mending_volume_percent": 100.0 * row["mending_volume_change"],
-        }  # fmt: skip
+        more = {}
+        if "G_low_per_um" in row:
+            more["gap_percent"] = 100.0 * (row["G_high_per_um"] / row["G_low_per_um"] - 1.0)
+        if "mending_volume_change" in row:
+            more["mending_volume_percent"] = 100.0 * row["mending_volume_change"]
         spines.append({"row": row | more, "folder": folder, "picture": _thumbnail(output / folder / "surface.png")})
     environment = jinja2.Environment(loader=jinja2.PackageLoader("spinepnp.batch", "."), autoescape=True)
-    environment.filters["digits"] = lambda value, digits: "" if value is None else f"{value:.{digits}g}"
+    environment.filters["digits"] = _digits
     page = environment.get_template("spine_page.html.j2").render(
         title=title,
         spines=spines,
         failed=[spine for spine in spines if spine["row"]["status"] != "ok"],
         columns=COLUMNS,
-        distributions=_encoded(_drawn(good)) if good else "",
+        distributions={label: _histogram(good, name, label) for name, label in DISTRIBUTIONS.items()} if good else {},
         seconds=sum(row["seconds"] for row in rows),
         version=__version__,
         when=time.strftime("%Y-%m-%d %H:%M"),
@@ -102,26 +103,28 @@ def _thumbnail(path: Path) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _encoded(figure: Any) -> str:
+def _digits(value: float | None, digits: int) -> str:
+    """A number with its significant digits, trailing zeros included; empty where there is none."""
+    return "" if value is None else f"{value:#.{digits}g}".removesuffix(".")
+
+
+def _histogram(rows: Sequence[dict[str, Any]], name: str, label: str) -> str:
+    """Histogram of a column with a mark for each spine and the median, as text of base 64."""
+    import matplotlib.figure
+    import matplotlib.ticker
+
+    values = np.array([row[name] for row in rows])
+    middle = float(np.median(values))
+    with figure_style(9, {}):
+        figure = matplotlib.figure.Figure(figsize=(3.4, 2.4), dpi=180, layout="constrained")
+        place = figure.subplots()
+        place.hist(values, bins=min(30, max(5, round(2 * len(values) ** 0.5))), color="#9ecae1", edgecolor="white")
+        place.plot(values, np.zeros(len(values)), "|", color=GREY, markersize=9, clip_on=False)
+        place.axvline(middle, color=COMPUTED, linewidth=1.2)
+        place.set_title(f"median {middle:.3g}", color=COMPUTED)
+        place.set_xlabel(label)
+        place.set_ylabel("spines")
+        place.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return base64.b64encode(buffer.getvalue()).decode()
-
-
-def _drawn(rows: Sequence[dict[str, Any]]) -> Any:
-    """Histograms with the value of each spine below, and the median."""
-    import matplotlib.figure
-
-    with figure_style(9, {}):
-        figure = matplotlib.figure.Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
-        for place, (name, label) in zip(figure.subplots(2, 3).ravel(), DISTRIBUTIONS.items(), strict=True):
-            values = np.array([row[name] for row in rows])
-            place.hist(values, bins=min(30, max(5, round(2 * len(values) ** 0.5))), color="#9ecae1", edgecolor="white")
-            place.plot(values, np.zeros(len(values)), "|", color=GREY, markersize=9, clip_on=False)
-            middle = float(np.median(values))
-            place.axvline(middle, color=COMPUTED, linewidth=1.2)
-            place.set_title(f"median {middle:.3g}", color=COMPUTED)
-            place.set_xlabel(label)
-            place.set_ylabel("spines")
-            place.yaxis.get_major_locator().set_params(integer=True)
-    return figure

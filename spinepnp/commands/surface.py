@@ -68,7 +68,7 @@ def surface(request: SurfaceRequest, comm: Any) -> int:
         if comm.rank == 0:
             print(_line(row, request), flush=True)
     if request.is_batch:
-        on_root(comm, lambda: _write_table(rows, items, request))
+        on_root(comm, lambda: _write_table(rows, items, request.output))
     return 0 if all(row["status"] == "ok" for row in rows) else 1
 
 
@@ -238,14 +238,14 @@ def _line(row: dict[str, Any], request: SurfaceRequest) -> str:
     )
 
 
-def _write_table(rows: list[dict[str, Any]], items: list[Item], request: SurfaceRequest) -> None:
+def _write_table(rows: list[dict[str, Any]], items: list[Item], output: Path) -> None:
     """Write ``spines.parquet``, a row a spine, and the page ``report.html``."""
     import pandas as pd
 
     plain = [{key: value for key, value in row.items() if not isinstance(value, list | dict)} for row in rows]
-    table, output = pd.DataFrame(plain), request.output
+    table, files = pd.DataFrame(plain), {item.file for item in items}
     table.to_parquet(output / ".spines.partial")
     (output / ".spines.partial").replace(output / "spines.parquet")
-    folders, files = [str(item.folder.relative_to(output)) for item in items], {item.file.name: None for item in items}
-    write_spine_page(rows, folders, f"Spines of {', '.join(files)}", output)
+    title = f"Spines of {items[0].file.name if len(files) == 1 else f'{len(files)} files'}"
+    write_spine_page(rows, [str(item.folder.relative_to(output)) for item in items], title, output)
     print(f"results: {output} (spines.parquet, {len(rows)} spines; report.html)")

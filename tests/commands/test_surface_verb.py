@@ -12,6 +12,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.meshes.measures import area
+from spinepnp.reference.results_page import SPINE
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.fem.conductance import Conductance, conductance_bounds
 from support.cases import SPINE_FILE
@@ -34,6 +35,7 @@ def test_a_spine_with_bounds_table_and_case(tmp_path):
     row = json.loads((tmp_path / "spine" / "surface.json").read_text())
     assert row["status"] == "ok"
     assert row["unit"] == "um (guessed)"
+    assert set(row) == set(SPINE)
     assert row["G_low_per_um"] < row["G_per_um"] < row["G_high_per_um"] < 1.05 * row["G_low_per_um"]
     case = load_case(tmp_path / "spine" / "case.toml")
     assert case.geometry.boundaries == ("base", "psd", "wall")

@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.geometries.triangles.mending import mended
+from spinepnp.geometries.triangles.remeshing import Target
 from spinepnp.geometries.triangles.spine import ready_spine
 from spinepnp.geometries.triangles.spine_files import guessed_unit, read_surface
 from spinepnp.geometries.triangulation import problem_of
@@ -60,6 +61,17 @@ def test_triangles_without_area_holes_and_windings_are_mended():
         found = mended(SPINE.points, triangles)
         assert problem_of(found.surface) is None
         assert found.surface.volume() == pytest.approx(SPINE.volume(), rel=2e-3)
+
+
+def test_triangles_without_area_do_not_change_distances():
+    """VTK takes them for lines, and their third corner from memory at random: distances were wrong, or it crashed."""
+    points, triangles = SPINE.points, SPINE.triangles
+    places = np.vstack([1.01 * points[triangles[:, :2]].mean(axis=1), 1.02 * points])
+    lines = np.vstack([triangles[:, [0, 0, 1]], triangles])
+    nearest, distance = Target(points, triangles).nearest(places)
+    found, signed = Target(points, lines).nearest(places)
+    assert np.array_equal(nearest, found)
+    assert np.array_equal(distance, signed)
 
 
 @pytest.mark.parametrize("suffix", [".off", ".vtk", ".vtp", ".ply", ".obj"])
