@@ -108,7 +108,8 @@ class TestLaws:
             inside, outside = np.array([[23.5, p.K - K_o, 10.4]]), np.array([p.Na - 23.5, K_o, p.Cl - 10.4])
             for name, law in laws.items():
                 found = law.open_current(np.array([V * mV]), inside, outside).current
-                assert 100.0 * found.sum() == pytest.approx(expected[name], rel=1e-12), name
+                rounding = 1e-12 * 100.0 * np.abs(found).sum()  # currents of ions cancel near the reversal potential
+                assert 100.0 * found.sum() == pytest.approx(expected[name], abs=rounding), name
 
     def test_ghk_is_the_constant_field(self):
         for i, z in enumerate(IONS["valences"]):
