@@ -36,6 +36,9 @@ PUMPING = (NEARLY_ZERO, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 #: Difference of membrane potentials that is none, V.
 SAME_POTENTIAL = 0.5e-3
 
+#: Potential of a membrane over that at rest below which it counts as uncharged.
+LITTLE_CHARGE = 0.1
+
 
 def has_mechanisms(data: ProblemData) -> bool:
     """Whether a case has mechanisms, whose rest is worth a look."""
@@ -235,7 +238,8 @@ def initial_rest(data: ProblemData) -> ProblemData:
 def first_membrane_potentials(data: ProblemData, volume: float, areas: Mapping[str, float]) -> dict[str, float]:
     """Potentials V - V_out of membranes at the first step from the bulk, V, by boundary, as far as they are known.
 
-    The inside has the potential of a bath or a load; without one that at which the membranes carry its charge.
+    Beside a bath or a load a membrane with a capacitance starts without charge, and one without has their potential;
+    without any the inside has the potential at which the membranes carry its charge.
 
     Args:
         data: data of the transient.
@@ -245,17 +249,20 @@ def first_membrane_potentials(data: ProblemData, volume: float, areas: Mapping[s
     before = data.initial_steady_state()
     grounds = [V for boundary in before.boundaries.values() if (V := boundary.ground_potential()) is not None]
     if grounds:
-        inside = grounds[0]
-    else:
-        try:
-            charge, slope = well_stirred_cell(before, volume, areas).charge(0.0)
-        except RestError:
-            return {}
-        if slope == 0.0:
-            return {}
-        amounts = amounts_of(before.closed or Closed(), before.electrolyte, before.electrolyte.names, volume)
-        ions = sum(s.valence * amounts[s.name] for s in before.electrolyte.species)
-        inside = (FARADAY * (ions + volume * before.electrolyte.uniform_charge) - charge) / slope
+        return {
+            name: 0.0 if b.capacitance is not None else grounds[0] - b.outside_potential
+            for name, b in before.boundaries.items()
+            if is_membrane(b)
+        }
+    try:
+        charge, slope = well_stirred_cell(before, volume, areas).charge(0.0)
+    except RestError:
+        return {}
+    if slope == 0.0:
+        return {}
+    amounts = amounts_of(before.closed or Closed(), before.electrolyte, before.electrolyte.names, volume)
+    ions = sum(s.valence * amounts[s.name] for s in before.electrolyte.species)
+    inside = (FARADAY * (ions + volume * before.electrolyte.uniform_charge) - charge) / slope
     return {name: inside - b.outside_potential for name, b in before.boundaries.items() if is_membrane(b)}
 
 
@@ -284,7 +291,8 @@ def uncharged_membranes(
         at_rest = None if rest is None else rest.potential - boundary.outside_potential
         if at_rest is not None and abs(at_rest - start) < SAME_POTENTIAL:
             continue
-        uncharged = abs(start) < SAME_POTENTIAL and boundary.capacitance is not None
+        little = max(SAME_POTENTIAL, LITTLE_CHARGE * abs(at_rest or 0.0))
+        uncharged = abs(start) < little and boundary.capacitance is not None
         if at_rest is None and not uncharged:  # charged on purpose
             continue
         how = "uncharged" if uncharged else "away from its rest"

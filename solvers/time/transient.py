@@ -120,11 +120,19 @@ class TransientProblem(Problem):
         )
         if at_rest is not None and self.charges.synapses:
             self._progress.resting = self.charges.resting_current(at_rest, time_state.passed.shape)
-        solution = self._solution_at(self._at_end(time_state), time_state.rates, statistics, 0.0)[0]
+        rates = time_state.rates if at_rest is None else self._with_currents(time_state.rates, at_rest)
+        solution = self._solution_at(self._at_end(time_state), rates, statistics, 0.0)[0]
         self._values, self._dense = solution.unknowns, None
         if initial == "bulk":
             self.remark = "; ".join(filter(None, [self.remark, remark_on_charges(self, solution)]))
         return solution
+
+    def _with_currents(self, rates: StageRates, at_rest: Solution) -> StageRates:
+        """Rates at time zero with the currents of boundaries in the steady state, which no step has given yet."""
+        current = rates.current.copy()
+        for row, name in enumerate(self.boundary_names):
+            current[row] = [at_rest.boundary[name].current[species] for species in self.signature.names]
+        return replace(rates, current=current)
 
     @cached_property
     def ordering(self) -> Ordering:

@@ -25,6 +25,9 @@ LEAST_SUM = 0.02
 #: Current over the largest one of an ion that is the residual of a solve.
 LEAST_CURRENT = 1e-6
 
+#: Charge, in the unit of the results, and current below which nothing has entered: rounding.
+NOTHING_IN = 1e-9
+
 #: Number of steps of shares in one per cent.
 STEPS = 10
 
@@ -39,6 +42,8 @@ def charge_lines(row: Mapping[str, Any], start: Mapping[str, Any]) -> list[str]:
     synapses, outlets = _by_place(row, CHARGE_IN), _by_place(row, CHARGE_OUT)
     if not synapses:
         return []
+    if all(abs(value) < NOTHING_IN for ions in synapses.values() for value in ions.values()):
+        return [f"no charge has entered through {', '.join(synapses)}: closed until the end, or without a strength"]
     lines = []
     for place, ions in synapses.items():
         peak = row.get(f"peak.{place}{SYNAPTIC_CURRENT}")
@@ -71,7 +76,7 @@ def current_shares(row: Mapping[str, Any]) -> str:
             places[boundary] = {s: I - sum(found.get(s, 0.0) for found in own) for s, I in ions.items()}
     totals = {place: sum(ions.values()) for place, ions in places.items()}
     largest = max(abs(I) for ions in places.values() for I in ions.values())
-    rounding = LEAST_CURRENT * largest
+    rounding = max(LEAST_CURRENT * largest, NOTHING_IN)
     sources = {place: total for place, total in totals.items() if total > rounding}
     entered = sum(sources.values())
     if not sources:

@@ -19,6 +19,9 @@ from spinepnp.solvers.problem.columns import NOTHING, columns_of_peaks
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"
 
+#: Potential, or change of one, below which there is rounding only, in the unit of the results.
+LEAST_POTENTIAL = 1e-6
+
 #: Quantity of a boundary that only one with a capacitance has.
 CHARGE = "charge_C_per_m2"
 
@@ -137,7 +140,7 @@ def _error_of_potentials(rows: list[dict[str, Any]]) -> str:
         for key in row
         if key.endswith(".potential_error_mV") and row[key] not in ("", None)
         for of in [key.replace(".potential_error_mV", ".potential_mV")]
-        if float(row[of])
+        if abs(float(row[of])) > LEAST_POTENTIAL
     ]
     if not errors:
         return ""
@@ -147,11 +150,14 @@ def _error_of_potentials(rows: list[dict[str, Any]]) -> str:
 
 def _error_of_changes(courses: list[Course]) -> str:
     """Remark on the largest estimated error of a potential beside its change since rest; empty without any."""
-    errors = [(course.error[n], n, change) for course in courses for n, change in course.change.items() if change]
+    pairs = [(course, *pair) for course in courses for pair in course.change.items()]
+    errors = [(course.error[n], n, change) for course, n, change in pairs if change > LEAST_POTENTIAL]
     if not errors:
         return ""
     error, name, change = max(errors)
-    return f"estimated error: at most {error:.1g} mV of V({name}), {error / change:.1e} of its change, {change:.3g} mV"
+    return (
+        f"estimated error: at most {error:.1g} mV of V({name}), which changes by {change:.3g} mV ({error / change:.1e})"
+    )
 
 
 def bounds_lines(rows: list[dict[str, Any]]) -> list[str]:

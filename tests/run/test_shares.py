@@ -100,7 +100,7 @@ class TestError:
     def test_a_transient_from_rest_compares_its_error_with_the_change(self):
         course = Course({}, True, {"cap": 12.0, "base": 0.0}, {"cap": 0.06, "base": 0.0})
         assert statements([ESTIMATED], True, [course])[1] == (
-            "estimated error: at most 0.06 mV of V(cap), 5.0e-03 of its change, 12 mV"
+            "estimated error: at most 0.06 mV of V(cap), which changes by 12 mV (5.0e-03)"
         )
 
     def test_others_with_the_potential(self):
@@ -117,3 +117,12 @@ def test_the_time_left_is_told_only_where_it_is_known():
     assert progress.left(0.5, 0.5 - 1e-12, FEW_STEPS) == "time left: unknown yet"  # just resumed
     assert progress.left(0.5, 0.0, FEW_STEPS) == "about 10 s left"
     assert progress.left(1.0, 0.0).endswith("s in all")
+
+
+def test_a_synapse_that_never_opens_has_no_shares():
+    row = {"cap.AMPA.charge_fC.Na": 0.0, "cap.AMPA.charge_fC.total": 0.0, "base.charge_out_fC.Na": 2e-11,
+           "volume.charge_fC": 0.0}  # fmt: skip
+    (line,) = charge_lines(row, row)
+    assert line == "no charge has entered through cap.AMPA: closed until the end, or without a strength"
+    none = {"top.syn.current_pA.Na": 4.7e-12, "top.current_pA.Na": 4.7e-12, "base.current_pA.Na": -2e-11}
+    assert current_shares(none) == ""

@@ -174,6 +174,40 @@ def test_charge_and_displacement_balance_over_domain_compartment_and_cable(comm)
         assert moved > 1e-17  # the synapse is open
 
 
+def test_gates_of_another_solve_have_its_power_and_rates(comm):
+    """A steady problem that is solved again for other gates gives what a new one gives."""
+    mesh = generate(Cylinder(length="1 um", radius="100 nm", dimension="1d"), MeshOptions(size="50 nm"), comm)
+
+    def ends(**gate):
+        gates = {"half": "-50 mV", "slope": "9 mV", "time": "1 ms"} | gate
+        kv = {"name": "Kv", "law": "ohmic", "species": "K", "conductance": "1 nS", "gates": gates}
+        return {"base": {"potential": "-60 mV", "concentrations": "bulk"}, "top": {"outside": BATH, "mechanism": kv}}
+
+    def opened(found):
+        return found.mechanisms["top", "Kv"].gate["0"], found.mechanisms["top", "Kv"].current["K"]
+
+    with SteadyProblem(mesh, CELL, ends(power=1)) as problem:
+        first = opened(problem.solve())
+        for gate in ({"power": 4}, {"power": 1, "half": "-40 mV"}):
+            again = opened(problem.solve(boundaries=ends(**gate)))
+            with SteadyProblem(mesh, CELL, ends(**gate)) as other:
+                assert again == pytest.approx(opened(other.solve()), rel=1e-9)
+            assert abs(again[1]) < 0.7 * abs(first[1])
+
+
+def test_the_first_row_from_rest_has_the_currents_of_the_rest(comm):
+    """Sodium leaks in through the wall and leaves at the base, before the first step, too."""
+    bath = ALIVE | {"wall": membrane(LEAK, KV, outside=BATH), "cap": membrane(AMPA, outside=BATH)}
+    with TransientProblem(spine(comm), CELL, bath) as problem:
+        first = problem.begin("rest").boundary
+        step = next(problem.steps(Schedule(duration=1e-9, tolerance=1e-3))).solution.boundary
+    assert first["wall"].current["Na"] > 1e-16
+    assert first["base"].current["Na"] == pytest.approx(-first["wall"].current["Na"], rel=1e-6)
+    for name in ("base", "wall"):
+        for species, current in first[name].current.items():
+            assert current == pytest.approx(step[name].current[species], rel=1e-3, abs=1e-18), name
+
+
 # --- ranks, solvers, restarts
 
 

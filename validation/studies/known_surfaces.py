@@ -202,7 +202,13 @@ def as_from_a_file(body: KnownBody, how: str, turn: np.ndarray, seed: int = 0) -
 
 
 def ready_from_a_file(body: KnownBody, how: str, turn: np.ndarray) -> Triangulation:
-    """Surface between the ends of the shape, from one that is given in some way; see `as_from_a_file`, `ready_body`."""
+    """Surface between the ends of the shape, from one that is given in some way; see `ready_body`.
+
+    Args:
+        body: the body.
+        how: see `as_from_a_file`.
+        turn: rotation matrix, shape (3, 3).
+    """
     return ready_body(body, *as_from_a_file(body, how, turn), turn)
 
 

@@ -141,6 +141,7 @@ class Mechanisms(Term):
             # In a stage of a transient without waveforms they are those of the stage before.
             if entry.given is None or mechanism is not entry.given[0] or given[1:] != entry.given[1:]:
                 entry.given = given
+                entry.gates = tuple(gate.kinetics_object(data.electrolyte) for gate in mechanism.gates)
                 entry.current = mechanism.membrane_current(data.electrolyte, outside, step.areas[entry.boundary])
                 entry.outside = np.array([outside.get(name, np.nan) for name in data.electrolyte.names])
             valence = self.fields.coefficients.valence
