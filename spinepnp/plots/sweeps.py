@@ -14,7 +14,10 @@ from spinepnp.plots.curves import column_of
 from spinepnp.plots.style import LAW, OHM, new_figure, place_styles, set_legend, set_title, write
 from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.solvers.problem.columns import BESIDE, NEUTRAL_POTENTIAL, POTENTIAL_COLUMN, shown_potential
-from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, Kind, to_unit
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, RESISTANCE, Kind, to_unit
+
+#: Ends of the columns with resistances of a place: potential over current, and the slope.
+CHORD, SLOPE = f"resistance_{RESISTANCE.suffix}", f"slope_resistance_{RESISTANCE.suffix}"
 
 #: Markers of series.
 MARKERS = ("o", "s", "^", "D", "v", "p")
@@ -37,11 +40,14 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     x = _varied(case, rows)
     if not len(x):
         return []
-    figure = new_figure(6.4, 4.6)
-    axes = figure.add_subplot()
+    resistive = [name for name in names if any(f"{name}.{CHORD}" in row for row in rows)] if kind is CURRENT else []
+    figure = new_figure(6.4, 4.6 + (2.2 if resistive else 0.0))
+    axes, *below = figure.subplots(2, sharex=True, height_ratios=(2, 1)) if resistive else [figure.add_subplot()]
     pnp = "3D PNP" if case.geometry.dimension == "3d" else "PNP"
     if kind is not None and case.compare is not None:
         _draw_law(axes, case, kind, x)
+    elif kind is CURRENT:
+        _draw_electroneutral(axes, case, rows, x)
     for number, name in enumerate(names):
         column = shown_potential(name, *rows)
         values = column_of(rows, column)
@@ -49,7 +55,15 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
         look = marker(number, len(names)) | ({"color": COMPUTED} if len(names) == 1 else {})
         axes.plot(x, values, label=f"{pnp}, {name}{beside}", **look)
         _hold(axes, values)
-    axes.set_xlabel(_varied_label(case))
+        if name in resistive:
+            below[0].plot(x, column_of(rows, f"{name}.{CHORD}"), label=f"{name}, V/I", **look)
+            below[0].plot(np.sort(x), column_of(rows, f"{name}.{SLOPE}")[np.argsort(x)], color=look.get("color", OHM),
+                          linewidth=1.2, label=f"{name}, dV/dI")  # fmt: skip
+    for lower in below:
+        lower.set_ylabel(f"resistance ({RESISTANCE.unit})")
+        lower.grid(alpha=0.3)
+        lower.legend(frameon=False, fontsize=8)
+    (below or [axes])[-1].set_xlabel(_varied_label(case))
     axes.set_ylabel(f"potential ({POTENTIAL.unit})")
     set_title(figure, case.title)
     axes.grid(alpha=0.3)
@@ -57,6 +71,22 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     path = directory / ("iv.png" if kind is CURRENT else "sweep.png")
     write(figure, path)
     return [path]
+
+
+def _draw_electroneutral(axes: Any, case: Case, rows: Sequence[dict[str, Any]], x: np.ndarray) -> None:
+    """Draw the electroneutral law where the current enters, and the tangent at the smallest current."""
+    order = np.argsort(x)
+    for name in case.shown_boundaries:
+        law = column_of(rows, f"{name}.electroneutral_{POTENTIAL_COLUMN}")[order]
+        if len(law) > 1 and np.isfinite(law).all():
+            axes.plot(x[order], law, color=LAW, linewidth=1.6, label="electroneutral law")
+        slope = column_of(rows, f"{name}.{SLOPE}")
+        if len(slope) and np.isfinite(slope).all():
+            least = int(np.argmin(np.abs(x)))
+            value = column_of(rows, f"{name}.{POTENTIAL_COLUMN}")[least]
+            rise = slope[least] * RESISTANCE.si * (x[order] - x[least]) * CURRENT.si
+            ohm = value + rise / POTENTIAL.si
+            axes.plot(x[order], ohm, "--", color=OHM, linewidth=1.2, label="Ohm's law of the smallest current")
 
 
 def marker(number: int, count: int) -> dict[str, Any]:
