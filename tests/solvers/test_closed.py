@@ -246,8 +246,8 @@ def test_a_compatible_surface_charge_is_taken_and_another_refused(comm):
     closed = {"closed": {"amounts": {"P": f"{amount} ions"}}}
     by_hand = closed_case(boundaries={"wall": {"surface_charge": f"{even!r} C/m^2"}}, **closed)
     alike = [solve_case(comm, data).volume.free_energy for data in (closed_case(**closed), by_hand)]
-    # The area of the mesh is that of the body to 1e-6.
-    assert alike[0] == pytest.approx(alike[1], rel=1e-5)
+    # The area of the mesh is that of the body to 1e-6; the energies are sums of larger parts.
+    assert alike[0] == pytest.approx(alike[1], rel=5e-5)
     assert solve_case(comm, closed_case(**closed)).wall_charge == pytest.approx(even, rel=1e-5)
     assert abs(solve_case(comm, by_hand).wall_charge) < 1e-5 * abs(even)  # by how much the area of the mesh errs
     wrong = closed_case(boundaries={"wall": {"surface_charge": f"{0.9 * even!r} C/m^2"}}, **closed)
