@@ -120,7 +120,8 @@ def _no_rest(facts: dict[str, Any]) -> list[str]:
 def _rest(facts: dict[str, Any]) -> list[str]:
     """Lines on a rest."""
     rest = facts["rest"]
-    parts = [f"V = {rest['potential_mV']:.6g} mV", _listed("inside", rest["concentration_mM"])]
+    potential = rest["potential_mV"] if abs(rest["potential_mV"]) > NO_DROP else 0.0
+    parts = [f"V = {potential:.6g} mV", _listed("inside", rest["concentration_mM"])]
     parts += [_listed(name, found["concentration_mM"]) for name, found in rest["compartments"].items()]
     if facts["study"] != "transient":
         what = "run gives the steady state in space" if facts["electroneutral"] is None else AS_ELECTRONEUTRAL
@@ -130,12 +131,13 @@ def _rest(facts: dict[str, Any]) -> list[str]:
     if rest["drop_mV"] <= ISOPOTENTIAL:
         small = f"{max(rest['drop_mV'], NO_DROP):.1g} mV"
         lines.append(
-            f"that is one potential for all of the inside; its resistance changes V by at most {small}; {what}"
+            f"that is one potential for all of the inside, and concentrations that no current changes; the resistance "
+            f"of the inside changes V by about {small}; {what}"
         )
     else:
         lines.append(
             f"that is one potential for all of the inside, by which V can be wrong by about {rest['drop_mV']:.2g} mV: "
-            "the currents below need that much over the resistance of the inside, which is left out, between "
+            "the currents at rest need that much over the resistance of the inside, which is left out, between "
             f"{rest['drop_from']} and {rest['drop_to']}; {what}"
         )
     lines += current_lines(rest["current_pA"])
@@ -144,8 +146,8 @@ def _rest(facts: dict[str, Any]) -> list[str]:
     if rest["others_mV"]:
         others = ", ".join(f"{V:.4g}" for V in rest["others_mV"])
         lines.append(
-            f"other steady potentials: {others} mV; meant is the one to which the start leads, with gated mechanisms "
-            "raised from zero beside the others"
+            f"other steady potentials: {others} mV; a run takes the one that is reached when the strengths of gated "
+            "mechanisms rise from zero beside the leaks and pumps"
         )
     return lines
 
