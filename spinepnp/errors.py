@@ -150,8 +150,11 @@ def all_ranks_arrived(comm: Any, patience: float = 1.5) -> bool:
 
 
 def petsc_reason(error: Exception) -> str:
-    """Message of a PETSc error: its last line, below the traceback."""
-    return str(error).strip().splitlines()[-1].split("] ")[-1]
+    """Message of a PETSc error: its last line, below the traceback; without one its number, and where it was raised."""
+    lines = str(error).strip().splitlines()
+    first, last = lines[0], lines[-1].split("] ")[-1]
+    function, is_place, _ = last.partition("() at ")
+    return f"{first} in {function}" if is_place else last
 
 
 def reason_of(error: OSError) -> str:

@@ -1,5 +1,7 @@
 """Shared fixtures. MPI comes first: the wheels of PETSc and DOLFINx find its library only once mpi4py has loaded it."""
 
+import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -50,6 +52,21 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.failed and MPI.COMM_WORLD.size > 1:
         print(f"\nrank {MPI.COMM_WORLD.rank}: {report.nodeid}\n{report.longreprtext}", file=sys.__stderr__, flush=True)
         MPI.COMM_WORLD.Abort(1)
+
+
+#: Numbers of the test files of this process.
+_files = itertools.count(1)
+
+#: Number of test files after which meshes in cycles of references are freed.
+FILES_BETWEEN_COLLECTIONS = 8
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _free_meshes() -> Any:
+    """Free meshes and solvers that hold communicators: MPI has 2048 of them, which thousands of tests would use up."""
+    yield
+    if next(_files) % FILES_BETWEEN_COLLECTIONS == 0:
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 from petsc4py import PETSc
 
 from spinepnp.case.case import read_case
-from spinepnp.errors import CaseError, SpineError
+from spinepnp.errors import CaseError, SpineError, petsc_reason
 from spinepnp.meshes import generate
 from spinepnp.solvers import SolverOptions, SteadyProblem
 from spinepnp.solvers.model.options import ALLOWED, is_allowed
@@ -185,3 +185,14 @@ def test_the_command_line_may_do_more_and_says_so(spinepnp, tmp_path):
     assert (tmp_path / "told").exists()
     assert done.stderr.startswith("note: -snes_view: PETSc options of the command line or of PETSC_OPTIONS may write")
     assert "snes_monitor" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (("[0] KSPSetUp() at /a/itfunc.c:428", "[0] Zero pivot"), "Zero pivot"),
+        (("[0] KSPSetUp() at /a/itfunc.c:428", "[0] PCSetUp() at /a/precon.c:1120"), "error code 77 in PCSetUp"),
+    ],
+)
+def test_an_error_of_petsc_is_told_without_a_path(lines, said):
+    assert petsc_reason(Exception("\n".join(("error code 77", *lines)))) == said
