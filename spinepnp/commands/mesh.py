@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spinepnp.case.case import Case, MeshCase, load_mesh_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
@@ -15,7 +17,10 @@ from spinepnp.geometries.description import body_line
 from spinepnp.meshes import SpineMesh, generate
 from spinepnp.meshes.memory import NODES_PER_CELL
 from spinepnp.meshes.report import describe
+from spinepnp.pages.body import marked_facets
 from spinepnp.plots.bodies import draw_mesh
+from spinepnp.plots.cells import is_solid
+from spinepnp.plots.patches import draw_patches
 from spinepnp.plots.scene import can_render
 from spinepnp.run.directory import ResultDirectory
 from spinepnp.run.place import check_place
@@ -24,6 +29,9 @@ from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically
 from spinepnp.solvers.algebra.cost import estimates
 from spinepnp.solvers.problem.field_files import record_mesh
+
+#: Boundary that is drawn grey.
+WALL = "wall"
 
 #: Advice for a full disk, in the message of the error.
 AGAIN = "run it again"
@@ -93,10 +101,23 @@ def _draw(case: Case | MeshCase, facts: dict[str, Any], grid: Any, path: Path) -
     elif can_render():
         files.append("mesh.png")
         draw_mesh(grid, path.with_suffix(".png"), case.title, opened=case.geometry.on_axis)
+        if is_solid(grid):
+            files.append("patches.png")
+            _draw_patches(grid, path.with_name("patches.png"))
     else:
         print("no picture of the mesh: install libegl1 (or libosmesa6)", file=sys.stderr)
     print(_table(facts, case.geometry))
     print(f"results: {path.parent} ({', '.join(files)})")
+
+
+def _draw_patches(grid: Any, path: Path) -> None:
+    """Draw the boundaries of a body in colour, with their names."""
+    marked = marked_facets(grid)
+    names = sorted(marked, key=lambda name: name == WALL)  # the wall is grey, and last
+    triangles = np.vstack([marked[name][:, :3] for name in names])
+    values = np.repeat(np.arange(len(names)), [len(marked[name]) for name in names])
+    known = tuple(names) if WALL in marked else (*names, WALL)
+    draw_patches(np.asarray(grid.points), triangles, values, known, path)
 
 
 def _table(facts: dict[str, Any], geometry: Geometry) -> str:

@@ -69,7 +69,7 @@ def test_the_verb_writes_its_files_and_a_run_can_follow(tmp_path, capfd):
     out = tmp_path / "out"
     assert call("mesh", CASE, "--output", str(out)) == 0
     facts = json.loads((out / "mesh.json").read_text())
-    assert {path.name for path in out.iterdir()} == {"mesh.json", "mesh.vtu", "mesh.png"}
+    assert {path.name for path in out.iterdir()} == {"mesh.json", "mesh.vtu", "mesh.png", "patches.png"}
     assert facts["boundaries"]["top"]["cells_per_debye_length"] > 2.0
     assert abs(facts["volume_relative_error"]) < 1e-4
     assert 0.0 < facts["min_quality"] < facts["mean_quality"] < 1.0
