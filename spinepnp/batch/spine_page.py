@@ -111,6 +111,7 @@ def _digits(value: float | None, digits: int) -> str:
 def _histogram(rows: Sequence[dict[str, Any]], name: str, label: str) -> str:
     """Histogram of a column with a mark for each spine and the median, as text of base 64."""
     import matplotlib.figure
+    import matplotlib.ticker
 
     values = np.array([row[name] for row in rows])
     middle = float(np.median(values))
@@ -123,7 +124,7 @@ def _histogram(rows: Sequence[dict[str, Any]], name: str, label: str) -> str:
         place.set_title(f"median {middle:.3g}", color=COMPUTED)
         place.set_xlabel(label)
         place.set_ylabel("spines")
-        place.yaxis.get_major_locator().set_params(integer=True)
+        place.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return base64.b64encode(buffer.getvalue()).decode()
