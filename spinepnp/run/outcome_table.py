@@ -192,4 +192,5 @@ def limit_line(points: Sequence[SweepPoint]) -> str:
         return ""
     ((name, currents),) = found.items()
     low, high = f"{min(currents):{ROUNDED}}", f"{max(currents):{ROUNDED}}"
-    return f"limiting current at {name}: {low if low == high else f'{low} to {high}'} pA (electroneutral law)"
+    way = ", outwards" if max(currents) < 0.0 else ", inwards" if min(currents) > 0.0 else ""
+    return f"limiting current at {name}: {low if low == high else f'{low} to {high}'} pA{way} (electroneutral law)"

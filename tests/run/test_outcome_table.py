@@ -44,8 +44,9 @@ class TestSteady:
             assert float(cell[3]) == pytest.approx(1e3 * row["top.potential_mV"] / current, rel=1e-3)
             assert float(cell[6]) == pytest.approx(1e3 * row["head.potential_mV"] / current, rel=1e-3)
             assert float(cell[4]) < float(cell[3])
-        assert limit_line(points) == f"limiting current at top: {points[0].row['top.limiting_current_pA']:.4g} pA " \
-            "(electroneutral law)"  # fmt: skip
+        limit = points[0].row["top.limiting_current_pA"]
+        assert limit < 0.0
+        assert limit_line(points) == f"limiting current at top: {limit:.4g} pA, outwards (electroneutral law)"
 
     def test_six_digits_stand_beside_their_error_alone(self, points):
         for _, potential, error, *others, _ in cells(points)[2]:
