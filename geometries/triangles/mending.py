@@ -107,7 +107,7 @@ def mended(
 
 
 def _in_words(points: np.ndarray, parts: Parts, turned: int) -> tuple[list[str], list[str]]:
-    """What the pieces of a file are, and what is done about them."""
+    """Words on the pieces of a file, and on what is done about them."""
     found, done = [], []
     if turned:
         done.append(f"turned {turned} triangles that disagreed with their neighbours")

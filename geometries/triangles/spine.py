@@ -48,7 +48,7 @@ class ReadySpine:
 
 @dataclass(frozen=True)
 class Given:
-    """What is given rather than found; all in the unit of the coordinates.
+    """Places, labels and directions that are given rather than found; all in the unit of the coordinates.
 
     Attributes:
         values: index of each triangle's name in ``names``, shape (triangles,).
@@ -166,7 +166,7 @@ def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Gi
 
 
 def _in_frame(given: Given, frame: Frame) -> Given:
-    """What is given, with its places and directions in a frame."""
+    """Given places and directions in a frame."""
     return replace(
         given,
         root=None if given.root is None else frame.into(given.root),

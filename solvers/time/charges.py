@@ -58,21 +58,6 @@ class ChargeCounter:
             data.electrolyte.names,
         )
 
-    def resting_current(self, solution: Solution, shape: tuple[int, ...]) -> np.ndarray:
-        """Currents of the steady state in which a transient begins, A, shape (boundaries + mechanisms, N).
-
-        Args:
-            solution: steady state, in which all synapses are closed.
-            shape: shape of the result.
-        """
-        current = np.zeros(shape)
-        for name, row in self.outlets.items():
-            current[row] = [solution.boundary[name].current[s] for s in self.species]
-        for key, (row, _) in self.synapses.items():
-            found = solution.mechanisms[key].current
-            current[row] = [found.get(s, 0.0) for s in self.species]
-        return current
-
     def columns(self, passed: np.ndarray) -> tuple[list[tuple[str, str, str]], np.ndarray]:
         """Columns of the charges, with their values.
 

@@ -118,9 +118,9 @@ class TransientProblem(Problem):
         self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
         )
-        if at_rest is not None and self.charges.synapses:
-            self._progress.resting = self.charges.resting_current(at_rest, time_state.passed.shape)
         rates = time_state.rates if at_rest is None else self._with_currents(time_state.rates, at_rest)
+        if at_rest is not None and self.charges.synapses:
+            self._progress.resting = rates.current
         solution = self._solution_at(self._at_end(time_state), rates, statistics, 0.0)[0]
         self._values, self._dense = solution.unknowns, None
         if initial == "bulk":

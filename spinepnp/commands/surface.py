@@ -161,7 +161,7 @@ def _make_ready(request: SurfaceRequest, item: Item) -> dict[str, Any]:
 
 
 def _base_in_words(given: Given) -> str:
-    """How the place of the base was found."""
+    """Words on how the place of the base was found."""
     if given.point is not None:
         return "plane that was given"
     return "far end of the surface" if given.root is None else "root in the file"

@@ -141,7 +141,7 @@ def peaks_table(summary: Mapping[str, Any], shown: Sequence[str], start: Mapping
 
 
 def resolved_table(summary: Mapping[str, Any]) -> Table | None:
-    """What the mesh and the solver have resolved, with the estimated errors; ``None`` without a state."""
+    """Layers that the mesh resolves, and estimated errors, as a table; ``None`` without a state."""
     rows = []
     for key, words in RESOLVED.items():
         first, _, second = key.partition(".")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 #: File of the report.
 PAGE = "report.html"
@@ -11,7 +14,7 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run prints at its end.
+    """Words that a run prints at its end.
 
     Attributes:
         headings: headings of its table.
@@ -26,3 +29,12 @@ class Outcome:
 
 #: Outcome of a run that has printed nothing.
 NOTHING = Outcome()
+
+
+def read_summary(directory: Path) -> dict[str, Any]:
+    """Content of summary.json of a result directory; empty where it is missing or damaged."""
+    try:
+        summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) else {}

@@ -6,7 +6,6 @@ A run that has failed, or has not ended, has one too. Nothing here needs MPI or 
 from __future__ import annotations
 
 import csv
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from spinepnp.pages.facts import (
     resolved_table,
     state_table,
 )  # fmt: skip
-from spinepnp.pages.outcome import PAGE, Outcome
+from spinepnp.pages.outcome import PAGE, Outcome, read_summary
 from spinepnp.pages.page import PACKAGE, environment
 from spinepnp.pages.profiles import profile_charts
 from spinepnp.pages.traces import charts
@@ -49,7 +48,7 @@ FILES = (
 
 @dataclass(frozen=True)
 class _Run:
-    """What a result directory holds.
+    """Content of a result directory.
 
     Attributes:
         case: case that was run.
@@ -87,10 +86,7 @@ def write_report(case: Case, directory: Path, outcome: Outcome, *, in_parts: boo
     Raises:
         OutputError: it cannot be written.
     """
-    try:
-        summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        summary = {}
+    summary = read_summary(directory)
     fields, remark = _fields(case, directory, summary, in_parts=in_parts)
     run = _Run(
         case, directory, summary, _rows(directory / "observables.csv"), _rows(directory / "trace.csv"), fields, remark

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError, OutputError, reason_of
+from spinepnp.pages.outcome import read_summary
 from spinepnp.plots import pictures
 from spinepnp.run.place import FOLDERS, MARK, OTHER_FILES, RESULT_FILES, check_place, holds_results, is_told_by_files
 from spinepnp.runtime.claims import Claim, claim, owner
@@ -153,11 +154,7 @@ class ResultDirectory:
 
     def read_summary(self) -> dict[str, Any]:
         """Content of summary.json; empty where it is missing or damaged."""
-        try:
-            summary = json.loads((self.path / "summary.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return summary if isinstance(summary, dict) else {}
+        return read_summary(self.path)
 
     def has_summary(self) -> bool:
         """Whether summary.json is there and whole."""

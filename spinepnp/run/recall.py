@@ -1,4 +1,4 @@
-"""What a run that is resumed reads of its directory: tables up to a checkpoint, and the start of the case."""
+"""Reading of the directory of a run that is resumed: tables up to a checkpoint, and the start of the case."""
 
 from __future__ import annotations
 

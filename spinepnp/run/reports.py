@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 from spinepnp.case.case import Case, load_case
 from spinepnp.csv_files import complete_rows
 from spinepnp.errors import CaseError, reason_of
+from spinepnp.pages.outcome import read_summary
 from spinepnp.pages.report import write_report
 from spinepnp.run.summary import outcome_of
 
@@ -29,12 +29,8 @@ def report_run(directory: Path) -> list[Path]:
     case, rows = read_run(directory)
     points = sorted(path.parent for path in (directory / "points").glob("[0-9]*/observables.csv"))
     below = [path for point in points for path in report_run(point)]
-    try:
-        summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        summary = {}
     traced = directory / "trace.csv"
-    outcome = outcome_of(case, rows, summary, read_rows(traced) if traced.is_file() else [])
+    outcome = outcome_of(case, rows, read_summary(directory), read_rows(traced) if traced.is_file() else [])
     return [write_report(case, directory, outcome, in_parts=True), *below]
 
 

@@ -45,7 +45,7 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
 def outcome_of(
     case: Case, rows: Sequence[dict[str, Any]], summary: Mapping[str, Any], trace: Sequence[dict[str, Any]] = ()
 ) -> Outcome:
-    """What is printed at the end of a run, for its report.
+    """Words that are printed at the end of a run, for its report.
 
     Args:
         case: case that was run.
