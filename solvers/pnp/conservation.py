@@ -69,6 +69,7 @@ def step_conserves(
     history: np.ndarray,
     through: np.ndarray,
     sensitivity: float,
+    totals: np.ndarray | None = None,
 ) -> bool:
     """Whether the amounts of a step change by the fluxes through boundaries and by nothing else. Collective.
 
@@ -80,10 +81,14 @@ def step_conserves(
         history: storage at the start of the step, of the same shape.
         through: size of what passes boundaries by terms that depend on the state, shape (N,).
         sensitivity: change of a charge over that of the potential which it makes, scaled, at most one.
+        totals: weights of the species in the totals that reactions conserve, shape (totals, N); ``None`` without any.
     """
     sums = np.array([(nodal_flux * free).sum(axis=0), (nodal_flux * ~free).sum(axis=0), load.sum(axis=0)])
     sums = np.vstack([sums, history.sum(axis=0)])
-    error, at_boundaries, entered, amount = np.abs(reduced(comm, sums, MPI.SUM))
+    sums = reduced(comm, sums, MPI.SUM)
+    if totals is not None:
+        sums, through = sums @ totals.T, np.abs(totals) @ through
+    error, at_boundaries, entered, amount = np.abs(sums)
     share = max(CONSERVED_AMOUNT, UNEXPLAINED_AMOUNT * sensitivity)
     allowed = CONSERVED_FLOW * np.maximum(np.maximum(at_boundaries, entered), through) + share * amount
     return bool(np.all(error <= allowed))

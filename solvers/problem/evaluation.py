@@ -380,8 +380,8 @@ def _steady_balance(
     rounding = max(CURRENT_ROUNDING, ROUNDING_OF_SUMS * statistics.rounding) * scales.current
     error = float(net.max()) / largest if largest > rounding else 0.0
     is_open = error > UNBALANCED and float(net.max()) > rounding
-    for name, amount in prescribed.items():
-        computed = float(amounts[electrolyte.index(name)])
+    totals = problem.system.closed.total_amounts(amounts).tolist()
+    for computed, amount in zip(totals, prescribed.values(), strict=True):
         missed = abs(computed / amount - 1.0) if amount > 0.0 else abs(computed) / scales.amount
         error, is_open = max(error, missed), is_open or missed > UNBALANCED
     return error, is_open
