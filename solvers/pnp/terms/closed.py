@@ -81,7 +81,7 @@ class ClosedDomain(BorderTerm):
             term.add_load(load)
             loads.append([load.sum(axis=0), np.abs(load).sum(axis=0)])
         unit = step.scales.current / FARADAY
-        net, size = reduced(self.fields.comm, np.array(loads).sum(axis=0)[:, :-1], MPI.SUM) * unit
+        net, size = reduced(self.fields.comm, np.array(loads).sum(axis=0), MPI.SUM)[:, :-1] * unit
         nets, sizes = self.total_amounts(net), np.abs(self.totals) @ size
         for i, of_total, total_size in zip(self.species, nets.tolist(), sizes.tolist(), strict=True):
             valence = step.problem_data.electrolyte.species[i].valence
