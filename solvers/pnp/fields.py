@@ -55,6 +55,8 @@ class Fields:
         permittivity: matrices of the scalar space with the profile of the permittivity.
         immobile: indices of the species that do not move.
         moves: one for each species that moves, else zero, shape (N,).
+        row_factors: factor of the equations of each component in Newton's residual, shape (N + 1,). They are one but
+            for species that react: a trace is solved for as exactly as the ions beside it.
         coefficients: coefficients of the present solve or stage.
     """
 
@@ -80,6 +82,7 @@ class Fields:
         self.transport = [kinds[profile] for profile in profiles]
         self.variables, self.permittivity = self.transport[0], operators.with_profile(signature.permittivity)
         self.immobile = tuple(self.names.index(name) for name in signature.immobile)
+        self.row_factors = np.ones(self.count + 1)
         self.moves = np.array([float(name not in signature.immobile) for name in self.names])
         self.coefficients = Coefficients(np.zeros(self.count), np.ones(self.count), 1.0)
 

@@ -59,8 +59,6 @@ class System:
         A: matrix of the unknowns of the mesh.
         border: rows and columns of the unknown constants; ``None`` without any.
         current_floors: smallest known currents at the state.
-        row_factors: factor of the equations of each component in Newton's residual, shape (N + 1,). They are one but
-            for species that react: a trace is solved for as exactly as the ions beside it.
     """
 
     def __init__(
@@ -98,7 +96,7 @@ class System:
         self._masks = [free for free, _ in masks], [constrained for _, constrained in masks]
         self._prescribed = self.constraints.prescribed_dofs()
         self.current_floors = CurrentFloors(self.equations, self.constraints, self._weights)
-        self.row_factors = np.ones(fields.count + 1)
+        self._row_factors = fields.row_factors
         self._totals: np.ndarray | None = None
 
     def set_data(self, problem_data: ProblemData) -> None:
@@ -111,7 +109,7 @@ class System:
         if self.signature.has_chemistry:
             network = problem_data.electrolyte.network
             self._totals = np.array([total.weights for total in network.totals]).reshape(-1, len(self.signature.names))
-            self.row_factors[:-1] = 1.0 / self._known_scales()
+            self._row_factors[:-1] = 1.0 / self._known_scales()
         self._can_flow = np.array(problem_data.can_flow)
         self.equations.update(self.step_data)
         self.closed.check_inflows(self.equations.terms, self.step_data)
@@ -123,7 +121,7 @@ class System:
             fields = self.equations.fields
             largest = np.abs(fields.concentrations()[: fields.owned]).max(axis=0, initial=0.0)
             largest = reduced(self._comm, largest, MPI.MAX)
-            self.row_factors[:-1] = 1.0 / np.clip(largest, SMALLEST_SCALE, 1.0)
+            self._row_factors[:-1] = 1.0 / np.clip(largest, SMALLEST_SCALE, 1.0)
         self.equations.update(self.step_data)
 
     def _known_scales(self) -> np.ndarray:
@@ -164,7 +162,7 @@ class System:
             nodal_flux += lifted
             self._border_equations.lift(balances, lifted, constraint_residual)
         if self.signature.has_chemistry:
-            nodal_flux *= self.row_factors
+            nodal_flux *= self._row_factors
         self.state.join(b, np.where(self.constraints.free, nodal_flux, -constraint_residual), balances)
 
     def _lift(self, constraint_residual: np.ndarray) -> np.ndarray:
@@ -203,10 +201,10 @@ class System:
         """Multiply the equations of species that react by their factors, in the blocks and beside them."""
         if not self.signature.has_chemistry:
             return
-        self.equations.blocks.scale_rows(self.row_factors.tolist())
+        self.equations.blocks.scale_rows(self._row_factors.tolist())
         for column in self.border.columns if self.border is not None else ():
             owned, _ = self.state.split(column)
-            column.array[: owned.size] *= np.repeat(self.row_factors, len(owned))
+            column.array[: owned.size] *= np.repeat(self._row_factors, len(owned))
 
     def enforce_constraints(self, vector: Any, step: Any) -> None:
         """Overwrite a step of an iterative solver so that vector - step has its prescribed values exactly."""

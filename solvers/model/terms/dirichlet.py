@@ -273,7 +273,7 @@ class Dirichlet(TermKeys):
         if complete and not electrolyte.ions_balance(prescribed):
             if electrolyte.uniform_charge:
                 return f"the concentrations of {name} and the fixed charge are not neutral"
-            if {s.valence > 0 for s in electrolyte.species if s.valence and prescribed[s.name]} == {True, False}:
+            if {s.valence > 0 for s in electrolyte.species if s.valence and prescribed.get(s.name)} == {True, False}:
                 return f"the concentrations of {name} are not neutral"
         return ""
 
