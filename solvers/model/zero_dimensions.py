@@ -163,7 +163,7 @@ def _held(data: ProblemData) -> tuple[np.ndarray | None, float | None]:
     for values in found.values():
         if set(values) != set(electrolyte.mobile):
             raise RestError("a boundary holds the concentrations of some species only")
-    first, *others = [np.array([values[name] for name in electrolyte.names]) for values in found.values()]
+    first, *others = [np.array([*(electrolyte.bulk | values).values()]) for values in found.values()]
     if any(not np.array_equal(first, other) for other in others):
         raise RestError("boundaries hold different concentrations, between which none are those of the inside")
     return first, potential
