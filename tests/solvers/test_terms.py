@@ -61,6 +61,18 @@ CABLE = {
     "diameter": "1 um", "length": "1 um", "axial_resistivity": "1 Ohm m", "membrane_resistance": "1e-5 Ohm m^2",
     "membrane_capacitance": "1 uF/cm^2", "rest": "10 mV",
 }  # fmt: skip
+REACTING = Electrolyte(
+    species=[
+        ion("Na", 1, 60, 133), ion("Ca", 2, 20, 79), ion("Cl", -1, 100, 203), ion("B", -1, 20, 0), ion("CaB", 1, 20, 0),
+        ion("T", 0, 5, 50),
+    ],
+    neutral=False,
+    reactions=[
+        {"equation": "Ca + B <-> CaB", "forward": "2e6 1/(M s)", "backward": "4e4 1/s"},
+        {"equation": "2 T + B <-> B", "forward": "1e8 1/(M^2 s)", "backward": "1e2 1/s", "region": ["0.2 um", "0.6 um"]},
+        {"equation": "T <->", "forward": "1e4 1/s", "backward": "50 mM/ms"},
+    ],
+)  # fmt: skip
 MEMBRANE = {"capacitance": {"value": "0.01 F/m^2", "outside": "30 mV"}}
 
 
@@ -130,6 +142,10 @@ CASES = {
         None,
         (),
         CLEFT,
+    ),
+    "reactions": (REACTING, {"base": BATH, "top": {"current": CURRENT}}, None, ()),
+    "reactions_enclosed": (
+        REACTING.model_copy(update={"reactions": REACTING.reactions[:1]}), {}, Closed(amounts={"Ca": "2e5 ions"}), (),
     ),
     "exchange": (CHARGED, {"base": BATH, "top": {"exchange": EXCHANGE, "flux": FLUX}}, None, ()),
 }  # fmt: skip
@@ -207,7 +223,7 @@ def products(term, fields, change):
 SETTINGS = [
     (("1d", 1), "density", False), (("1d", 1), "log", True), (("1d", 1), "nodal", False), (("1d", 2), "nodal", True),
     (("axisymmetric", 1), "density", True), (("axisymmetric", 1), "log", False), (("axisymmetric", 1), "nodal", True),
-    (("3d", 1), "density", True), (("3d", 1), "nodal", False),
+    (("3d", 1), "density", True), (("3d", 1), "nodal", False), (("1d", 2), "density", False),
 ]  # fmt: skip
 
 
