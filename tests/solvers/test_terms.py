@@ -69,7 +69,7 @@ REACTING = Electrolyte(
     neutral=False,
     reactions=[
         {"equation": "Ca + B <-> CaB", "forward": "2e6 1/(M s)", "backward": "4e4 1/s"},
-        {"equation": "2 T + B <-> B", "forward": "1e8 1/(M^2 s)", "backward": "1e2 1/s", "region": ["0.2 um", "0.6 um"]},
+        {"equation": "2 T + B <-> B", "forward": "1e8 1/(M^2 s)", "backward": "1e2 1/s", "region": ["0.2 um", "1 um"]},
         {"equation": "T <->", "forward": "1e4 1/s", "backward": "50 mM/ms"},
     ],
 )  # fmt: skip
