@@ -103,6 +103,10 @@ PERMEABILITY = Kind("permeability", "um/s", 1e-6, "1 um/s", 1e-20, 1e3)
 RESISTIVITY = Kind("resistivity", "Ohm m", 1.0, "1 Ohm m", 1e-9, 1e15)
 AREA_RESISTANCE = Kind("specific membrane resistance", "Ohm m^2", 1.0, "2 Ohm m^2", 1e-15, 1e15)
 TOTAL_CAPACITANCE = Kind("capacitance", "pF", 1e-12, "20 pF", 1e-24, 1.0)
+SECOND_ORDER = Kind("second-order rate constant", "1/(mM s)", 1.0, "1e8 1/(M s)", 1e-30, 1e15)
+THIRD_ORDER = Kind("third-order rate constant", "1/(mM^2 s)", 1.0, "1e12 1/(M^2 s)", 1e-30, 1e20)
+#: Rate constant of a reaction of one molecule; not one of `KINDS`, because its dimension is that of a frequency.
+FIRST_ORDER = Kind("first-order rate constant", "1/s", 1.0, "10 1/s", 1e-30, 1e15)
 #: Angle; not one of `KINDS`, because its dimension is that of a plain number.
 ANGLE = Kind("angle", "deg", math.pi / 180.0, "25 deg", 1e-9, 2.0 * math.pi)
 #: Factor without a unit, in a table of a waveform; not one of `KINDS`.
@@ -112,6 +116,7 @@ KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
     SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY, AMOUNT, RATE, CHARGE, ENERGY, FREQUENCY,
     CONDUCTANCE, CONDUCTANCE_DENSITY, PERMEABILITY, FLUX, RESISTIVITY, AREA_RESISTANCE, TOTAL_CAPACITANCE,
+    SECOND_ORDER, THIRD_ORDER,
 )  # fmt: skip
 
 #: Factors to SI of common units, by pint's name of the dimension: importing pint takes half a second. A test compares
@@ -137,7 +142,9 @@ COMMON_UNITS: dict[str, dict[str, float]] = {
     "[substance] / [length] ** 3 / [time]": {"mM/s": 1.0},
     "[current] * [time]": {"fC": 1e-15, "C": 1.0},
     "[mass] * [length] ** 2 / [time] ** 2": {"aJ": 1e-18, "J": 1.0},
-    "1 / [time]": {"Hz": 1.0},
+    "1 / [time]": {"Hz": 1.0, "1/s": 1.0, "1/ms": 1000.0},
+    "[length] ** 3 / [substance] / [time]": {"1/(M s)": 0.001, "1/(mM s)": 1.0, "1/(uM s)": 1000.0},
+    "[length] ** 6 / [substance] ** 2 / [time]": {"1/(M^2 s)": 1e-06, "1/(mM^2 s)": 1.0},
     "[current] ** 2 * [time] ** 3 / [mass] / [length] ** 2": {"pS": 1e-12, "nS": 1e-09, "S": 1.0},
     "[current] ** 2 * [time] ** 3 / [mass] / [length] ** 4": {"mS/cm^2": 10.0, "S/cm^2": 10000.0, "S/m^2": 1.0},
     "[substance] / [length] ** 2 / [time]": {"mol/(m^2 s)": 1.0},
@@ -146,10 +153,12 @@ COMMON_UNITS: dict[str, dict[str, float]] = {
 }
 
 #: Quantity: a decimal number, then a unit. Only the unit goes to pint, so that no expression is ever evaluated.
-_QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\d\s.+-].{0,39})?\s*", re.DOTALL)
+_QUANTITY = re.compile(
+    r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\s*([^\d\s.+-].{0,39})|\s+(1\s*/.{0,38}))?\s*", re.DOTALL
+)
 
 #: Characters of a unit.
-_UNIT = re.compile(r"[A-Za-zµμΩ°][A-Za-zµμΩ0-9 */^()·²³-]*")
+_UNIT = re.compile(r"(?:1 ?/ ?)?[A-Za-zµμΩ°(][A-Za-zµμΩ0-9 */^()·²³-]*")
 
 
 class SI(float):
@@ -263,7 +272,8 @@ def _magnitude_of_text(text: str, kind: Kind) -> float:
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(f"not a number with a unit; write {kind.one}, {example}")
-    number, unit = match[1], (match[2] or "").strip()
+    number, unit = match[1], (match[2] or match[3] or "").strip()
+    unit = f"1{unit}" if unit.startswith("/") else unit
     if not unit:
         raise ValueError(f"the unit is missing; write {kind.one}, {example}")
     try:
@@ -396,7 +406,7 @@ class Quantity:
         """JSON Schema of the text."""
         sign = "[+-]?" if self.sign == "any" else "[+]?"
         # Only pint knows all units: the pattern accepts any word that could be one.
-        pattern = rf"^\s*{sign}([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*[A-Za-zµμΩ°].*$"
+        pattern = rf"^\s*{sign}([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?(\s*[/A-Za-zµμΩ°]|\s+1\s*/).*$"
         return {"type": "string", "pattern": pattern, "examples": [self.kind.example]}
 
 
@@ -441,6 +451,7 @@ Amount = Annotated[float, *_quantity(AMOUNT, "non_negative")]
 Rate = Annotated[float, *_quantity(RATE)]
 MolarFlux = Annotated[float, *_quantity(FLUX)]
 Diffusivity = Annotated[float, *_quantity(DIFFUSIVITY, "positive")]
+NonNegativeDiffusivity = Annotated[float, *_quantity(DIFFUSIVITY, "non_negative")]
 Temperature = Annotated[float, *_quantity(TEMPERATURE, "positive")]
 Time = Annotated[float, *_quantity(TIME, "non_negative")]
 Duration = Annotated[float, *_quantity(TIME, "positive")]
@@ -451,3 +462,5 @@ Resistance = Annotated[float, *_quantity(RESISTANCE, "positive")]
 Resistivity = Annotated[float, *_quantity(RESISTIVITY, "positive")]
 AreaResistance = Annotated[float, *_quantity(AREA_RESISTANCE, "positive")]
 TotalCapacitance = Annotated[float, *_quantity(TOTAL_CAPACITANCE, "non_negative")]
+BindingRate = Annotated[float, *_quantity(SECOND_ORDER, "positive")]
+UnbindingRate = Annotated[float, *_quantity(FIRST_ORDER, "positive")]
