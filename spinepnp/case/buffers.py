@@ -93,7 +93,9 @@ def _own(buffer: Buffer, key: str) -> dict[str, Any]:
     """Entry of a buffer that is no preset: one site for calcium."""
     for word in ("name", "forward"):
         if getattr(buffer, word) is None:
-            raise CaseError(key, f'needs use = "NAME" of a preset (./spine list presets), or {word} and its own constants')
+            raise CaseError(
+                key, f'needs use = "NAME" of a preset (./spine list presets), or {word} and its own constants'
+            )
     return {"name": buffer.name, "sites": [{"states": [{"state": "Ca", "ligand": "Ca"}]}]}
 
 
@@ -180,9 +182,7 @@ def dissociation_constant(state: Mapping[str, Any]) -> float:
     return parse_quantity(state["backward"], FIRST_ORDER) / parse_quantity(state["forward"], SECOND_ORDER)
 
 
-def _total_of_capacity(
-    capacity: float, sites: list[dict[str, Any]], key: str, ligands: Mapping[str, Ligand]
-) -> float:
+def _total_of_capacity(capacity: float, sites: list[dict[str, Any]], key: str, ligands: Mapping[str, Ligand]) -> float:
     """Concentration of a buffer of one site with a capacity B K/(K + c)^2 at the bulk calcium c, mol/m^3."""
     if len(sites) > 1 or len(sites[0]["states"]) > 1:
         raise CaseError(f"{key}.capacity", "is for a buffer with one calcium at one site; give the concentration")

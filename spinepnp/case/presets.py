@@ -71,7 +71,8 @@ def expand_presets(data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, s
     Raises:
         CaseError: no such preset, or a short form that is wrong.
     """
-    found, notes, short = dict(data), {}, ShortForm()
+    found, short = dict(data), ShortForm()
+    notes: dict[str, str] = {}
     if isinstance(data.get("electrolyte"), dict):
         found["electrolyte"], short = _electrolyte(data["electrolyte"], notes)
     if isinstance(data.get("boundaries"), dict):
@@ -101,7 +102,7 @@ def _electrolyte(data: dict[str, Any], notes: dict[str, str]) -> tuple[dict[str,
     given = {key: found.pop(key) for key in SHORT_KEYS if found.get(key) is not None}
     if not given:
         return found, ShortForm()
-    short = {**{key: found[key] for key in ("species", "reactions") if key in found}, **given}
+    short = {key: found[key] for key in ("species", "reactions") if key in found} | given
     if "buffers" in given:
         _add_buffers(found, given["buffers"], notes)
     _balance(found, given.get("balance"))
@@ -125,7 +126,8 @@ def _species(key: str, table: Any, notes: dict[str, str]) -> Any:
             problem = f"no diffusivity is known there; give diffusivity, or medium = {' or '.join(map(repr, known))}"
             raise CaseError(f"{key}.medium", problem.replace("'", '"'), medium)
         filled["diffusivity"] = known[medium]
-        notes[f"electrolyte.species.{filled['name']}"] = f"{short.use} in {medium}; {source_of(entry)}"
+        source = entry.get("sources", {}).get(f"diffusivity.{medium}", entry["source"])
+        notes[f"electrolyte.species.{filled['name']}"] = f"{short.use} in {medium}; {source}"
     else:
         notes[f"electrolyte.species.{filled['name']}"] = f"{short.use}, diffusivity of the case"
     return filled
@@ -147,15 +149,13 @@ def _quantity(key: str, text: object, kind: Kind) -> float:
 
 def _concentrations(electrolyte: Mapping[str, Any]) -> dict[str, Ligand]:
     """Ions with their bulk concentrations, of those species whose tables are whole."""
-    return {
-        species["name"]: Ligand(
-            species["valence"],
-            _quantity(f"electrolyte.species.{species['name']}.concentration", species.get("concentration"),
-                      CONCENTRATION),
-        )
-        for species in _tables(electrolyte, "species")
-        if isinstance(species.get("name"), str) and type(species.get("valence")) is int
-    }  # fmt: skip
+    found: dict[str, Ligand] = {}
+    for species in _tables(electrolyte, "species"):
+        name, valence = species.get("name"), species.get("valence")
+        if isinstance(name, str) and type(valence) is int:
+            key = f"electrolyte.species.{name}.concentration"
+            found[name] = Ligand(valence, _quantity(key, species.get("concentration"), CONCENTRATION))
+    return found
 
 
 def _add_buffers(electrolyte: dict[str, Any], buffers: Any, notes: dict[str, str]) -> None:

@@ -8,7 +8,17 @@ from pydantic import Field, model_validator
 
 from spinepnp.solvers.model.electrolyte import Electrolyte, Species
 from spinepnp.solvers.model.membrane.mechanism import Mechanism
-from spinepnp.units import BindingRate, Concentration, Coordinate, Diffusivity, Flag, Number, Table, UnbindingRate, Whole
+from spinepnp.units import (
+    BindingRate,
+    Concentration,
+    Coordinate,
+    Diffusivity,
+    Flag,
+    Number,
+    Table,
+    UnbindingRate,
+    Whole,
+)
 
 #: Media in which diffusivities of species are known.
 Medium = Literal["water", "cytosol", "cleft"]
@@ -21,7 +31,7 @@ class SpeciesShort(Table):
     """Short form of a species.
 
     Attributes:
-        use: name of a preset, which gives name, valence and diffusivity where they are not given; `list presets`.
+        use: name of a preset, which gives name, valence and diffusivity where they are not given; `./spine list presets`.
         medium: medium of which the preset's diffusivity is taken.
     """
 
@@ -33,8 +43,8 @@ class Buffer(Table):
     """A buffer or indicator of calcium: its species at binding equilibrium with the bulk, and their reactions.
 
     Attributes:
-        use: name of a preset, `list presets`; a buffer of one site of its own needs `name`, `forward`, `backward` and,
-            unless it is immobile, `diffusivity` instead.
+        use: name of a preset, see `./spine list presets`; a buffer of one site of its own needs `name`, `forward`,
+            `backward` and, unless it is immobile, `diffusivity` instead.
         name: beginning of the names of its species and reactions; by default that of the preset.
         concentration: bulk concentration of the molecule, free and bound together, mol/m^3.
         capacity: ratio of the change of bound calcium to that of free calcium in the bulk, in place of the
@@ -42,8 +52,8 @@ class Buffer(Table):
         mobile: false for one that is fixed to the cytoskeleton.
         diffusivity: diffusivity of all its forms, m^2/s, in place of that of the preset.
         valence: charge number of the free form, of each class of sites.
-        forward: rate constant of binding, m^3/(mol s), of a buffer with one kind of site.
-        backward: rate constant of unbinding, 1/s, of a buffer with one kind of site.
+        forward: rate constant of binding of a buffer with one kind of site.
+        backward: rate constant of unbinding of a buffer with one kind of site.
         region: heights z of two planes between which it binds, m; by default everywhere.
     """
 
@@ -86,7 +96,7 @@ class MechanismShort(Table):
     """Short form of a mechanism.
 
     Attributes:
-        use: name of a preset, which gives the keys that are not given; `list presets`.
+        use: name of a preset, which gives the keys that are not given; `./spine list presets`.
     """
 
     use: str | None = None
