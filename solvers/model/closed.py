@@ -71,6 +71,8 @@ def check_amounts(
         key = f"closed.amounts.{species}"
         if species not in electrolyte.names:
             raise CaseError(key, f"no such species; {nearest(species, electrolyte.names)}")
+        if species in electrolyte.immobile:
+            raise CaseError(key, "does not move, so its amount is that of its concentration; drop it")
         if species not in free:
             raise CaseError(
                 key,
@@ -78,7 +80,7 @@ def check_amounts(
                 "one",
             )
     # Neutral species do not ask where the potential is zero.
-    if electrolyte.has_ions and not grounded and (closed is None or free != electrolyte.names):
+    if electrolyte.has_ions and not grounded and (closed is None or free != electrolyte.mobile):
         raise CaseError(
             "boundaries",
             f'no boundary prescribes the potential; ground one of {known}: potential = "0 mV"'

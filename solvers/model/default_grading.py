@@ -277,7 +277,7 @@ def _baths_at_charge(
         if not any(s.valence for s in electrolyte.species if s.name in prescribed):
             continue
         charge = max(charge_beside(electrolyte, z * MODEL_UNIT), key=abs)
-        neutral = set(prescribed) == set(electrolyte.names) and electrolyte.ions_balance(prescribed, charge)
+        neutral = set(prescribed) == set(electrolyte.mobile) and electrolyte.ions_balance(prescribed, charge)
         beside_wall = any(low < high and z in (low, high) for low, high in spans)
         if beside_wall or (charge and not neutral):
             yield name

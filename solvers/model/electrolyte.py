@@ -6,10 +6,12 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from spinepnp import units
 from spinepnp.errors import CaseError
+from spinepnp.solvers.model.equilibrium import equilibrium
 from spinepnp.solvers.model.profiles import (
     ROUNDING_OF_HEIGHTS,
     ChargedRegion,
@@ -20,6 +22,7 @@ from spinepnp.solvers.model.profiles import (
     Profile,
     refuse_overlap,
 )
+from spinepnp.solvers.model.reactions import ReactionNetwork
 from spinepnp.solvers.model.terms import TERM_KEYS, keys_of_terms
 
 #: kT/e of the papers (paper 001, Table I, with its unit corrected to mV).
@@ -58,7 +61,7 @@ class Species(units.Table):
         name: name in boundaries and results: a letter, then letters, digits, `_`, `+` or `-`.
         valence: charge number z; zero for a neutral tracer.
         diffusivity: free diffusivity D, m^2/s: uniform, or a list of regions, in which an entry without `region` is the
-            value elsewhere.
+            value elsewhere; zero for an immobile species, which no boundary holds.
         concentration: bulk concentration, mol/m^3 (= mM).
         source: uniform rate of production in the whole domain, mol/(m^3 s); negative where the species is used up.
     """
@@ -123,6 +126,16 @@ class Electrolyte(_KeysOfTerms):
         """Electrolyte with the default thermal voltage filled in, unless it or a temperature is given."""
         if self.thermal_voltage is None and self.temperature is None:
             return self.model_copy(update={"thermal_voltage": DEFAULT_THERMAL_VOLTAGE})
+        return self
+
+    @model_validator(mode="after")
+    def _at_equilibrium(self) -> Electrolyte:
+        """Bring the bulk to equilibrium where that is asked for."""
+        names = [name for reaction in self.reactions for name in reaction.parsed.names]
+        if self.equilibrate and set(names) <= set(self.names):
+            bulk = equilibrium(self.network, np.array([*self.bulk.values()])).tolist()
+            species = (s.model_copy(update={"concentration": c}) for s, c in zip(self.species, bulk, strict=True))
+            self.__dict__["species"] = tuple(species)
         return self
 
     @property
@@ -191,6 +204,31 @@ class Electrolyte(_KeysOfTerms):
         """Bulk concentration of each species, mol/m^3."""
         return {s.name: s.concentration for s in self.species}
 
+    @property
+    def immobile(self) -> tuple[str, ...]:
+        """Names of the immobile species."""
+        return tuple(s.name for s in self.species if s.diffusivity == 0.0)
+
+    @property
+    def mobile(self) -> tuple[str, ...]:
+        """Names of the species that move."""
+        return tuple(s.name for s in self.species if s.diffusivity != 0.0)
+
+    @property
+    def mobile_bulk(self) -> dict[str, float]:
+        """Bulk concentration of each species that moves, mol/m^3."""
+        return {s.name: s.concentration for s in self.species if s.diffusivity != 0.0}
+
+    @property
+    def has_chemistry(self) -> bool:
+        """Whether species react, or one does not move: then every species is as exact as the ions."""
+        return bool(self.reactions or self.immobile)
+
+    @property
+    def network(self) -> ReactionNetwork:
+        """Reactions with their stoichiometry."""
+        return ReactionNetwork(self.names, tuple(s.diffusivity != 0.0 for s in self.species), self.reactions)
+
     def index(self, name: str) -> int:
         """Index of a species."""
         return self.names.index(name)
@@ -204,8 +242,8 @@ class Electrolyte(_KeysOfTerms):
         return Profile.of(species.diffusivity).relative
 
     def ionic_strength(self) -> float:
-        """Ionic strength of the bulk, half the sum of z_i^2 c_i, mol/m^3."""
-        return 0.5 * sum(s.valence**2 * s.concentration for s in self.species)
+        """Ionic strength of the mobile ions of the bulk, half the sum of z_i^2 c_i, mol/m^3."""
+        return 0.5 * sum(s.valence**2 * s.concentration for s in self.species if s.diffusivity != 0.0)
 
     def debye_length(self, strength: float | None = None, relative: float = 1.0) -> float:
         """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)), m; infinite without ions.
@@ -221,7 +259,12 @@ class Electrolyte(_KeysOfTerms):
 
     def net_charge(self, concentrations: dict[str, float]) -> float:
         """Net charge sum z_i c_i + uniform fixed charge of a solution, mol/m^3."""
-        return sum(s.valence * concentrations[s.name] for s in self.species) + self.uniform_charge
+        c = self._complete(concentrations)
+        return sum(s.valence * c[s.name] for s in self.species) + self.uniform_charge
+
+    def _complete(self, concentrations: dict[str, float]) -> dict[str, float]:
+        """Concentrations with those of immobile species, which are the bulk's."""
+        return concentrations | {s.name: s.concentration for s in self.species if s.diffusivity == 0.0}
 
     def charges_between(self, low: float, high: float) -> tuple[float, ...]:
         """Every fixed charge between two heights, adjacent regions included, mol/m^3.
@@ -241,13 +284,15 @@ class Electrolyte(_KeysOfTerms):
 
     def is_neutral(self, concentrations: dict[str, float], fixed: float) -> bool:
         """Whether concentrations (mol/m^3, by name) and a fixed charge (mol/m^3) add up to no charge."""
-        charges = [*(s.valence * concentrations[s.name] for s in self.species), fixed]
+        c = self._complete(concentrations)
+        charges = [*(s.valence * c[s.name] for s in self.species), fixed]
         return abs(sum(charges)) <= NEUTRALITY_TOLERANCE * sum(map(abs, charges))
 
     def ions_balance(self, concentrations: dict[str, float], regional: float = 0.0) -> bool:
         """Whether ions (mol/m^3, by name) balance the fixed charges, uniform and of a region, to their rounding."""
         excess = abs(self.net_charge(concentrations) + regional)
-        return excess <= NEUTRALITY_TOLERANCE * sum(abs(s.valence) * concentrations[s.name] for s in self.species)
+        c = self._complete(concentrations)
+        return excess <= NEUTRALITY_TOLERANCE * sum(abs(s.valence) * c[s.name] for s in self.species)
 
     def check_neutral(self, key: str, concentrations: dict[str, float], regional: tuple[float, ...] = ()) -> None:
         """Refuse concentrations that are not neutral, unless `neutral` is false.
@@ -286,6 +331,8 @@ class Electrolyte(_KeysOfTerms):
         Raises:
             CaseError: a name used twice, regions that overlap, or a bulk that is not neutral.
         """
+        if not self.mobile:
+            raise CaseError("electrolyte.species", "no species moves; give one a diffusivity above zero")
         for position, name in enumerate(self.names):
             if name in self.names[:position]:
                 key = f"electrolyte.species.{position}.name"

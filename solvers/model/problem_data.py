@@ -14,6 +14,7 @@ from spinepnp.solvers.model.compartments import Compartment, check_compartments,
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.profiles import UNIFORM, Profile, check_parts
+from spinepnp.solvers.model.reactions import Total
 from spinepnp.solvers.model.terms import TERM_KEYS
 
 
@@ -25,7 +26,10 @@ class ProblemSignature:
         names: names of the species.
         dirichlet: Dirichlet boundaries: name, whether the potential is prescribed, and the prescribed species.
         floating: boundaries at one unknown potential (open circuit).
-        amount_constrained: species whose amount no boundary determines in a steady state; it is prescribed.
+        amount_constrained: species whose amount no boundary determines in a steady state; it is prescribed. Where
+            species react, one stands for each total that reactions conserve.
+        totals: weights of the species in these totals, shape (amounts, N); none where each is one species alone.
+        immobile: species that do not move.
         grounded: whether some boundary fixes the level of the potential.
         membranes: boundaries with a capacitance.
         field_matched: field-matched injectors and the index of their species.
@@ -49,6 +53,13 @@ class ProblemSignature:
     terms: tuple[tuple[str, Hashable], ...] = ()
     diffusivity: tuple[Profile, ...] = ()
     permittivity: Profile = UNIFORM
+    totals: tuple[tuple[float, ...], ...] = ()
+    immobile: tuple[str, ...] = ()
+
+    @property
+    def has_chemistry(self) -> bool:
+        """Whether species react, or one does not move."""
+        return bool(self.immobile) or any(name == "reaction" for name, _ in self.terms)
 
     @property
     def unknown_potentials(self) -> tuple[str, ...]:
@@ -91,11 +102,12 @@ class ProblemData:
         profiles = tuple(electrolyte.diffusivity_profile(s) for s in electrolyte.species)
         amounts_are_data = self.closed is not None and not self.transient
         of_terms: dict[str, Any] = {term.name: term.signature(self) for term in TERM_KEYS}
+        totals = self.undetermined_totals if amounts_are_data else ()
         return ProblemSignature(
             names=electrolyte.names,
             dirichlet=of_terms.pop("dirichlet"),
             floating=of_terms.pop("floating"),
-            amount_constrained=self.undetermined_species if amounts_are_data else (),
+            amount_constrained=tuple(electrolyte.names[total.pivot] for total in totals),
             grounded=self.is_grounded,
             membranes=of_terms.pop("capacitance"),
             field_matched=of_terms.pop("field_matched"),
@@ -104,6 +116,8 @@ class ProblemData:
             terms=tuple((name, found) for name, found in of_terms.items() if found),
             diffusivity=profiles if any(profile.planes for profile in profiles) else (),
             permittivity=electrolyte.permittivity_profile,
+            totals=tuple(total.weights for total in totals) if electrolyte.reactions else (),
+            immobile=electrolyte.immobile,
         )
 
     @property
@@ -113,9 +127,20 @@ class ProblemData:
 
     @property
     def undetermined_species(self) -> tuple[str, ...]:
-        """Species whose amount neither a boundary nor a term of the user determines in a steady state."""
+        """Mobile species whose amount neither a boundary nor a term of the user determines in a steady state.
+
+        Where species react, they are those of totals that nothing determines.
+        """
+        electrolyte, weights = self.electrolyte, [total.weights for total in self.undetermined_totals]
+        free = {name for total in weights for name, weight in zip(electrolyte.names, total, strict=True) if weight}
+        return tuple(name for name in electrolyte.mobile if name in free)
+
+    @property
+    def undetermined_totals(self) -> tuple[Total, ...]:
+        """Totals that reactions conserve, of which nothing determines the amount in a steady state."""
         free = undetermined_species(self.electrolyte, self.boundaries)
-        return tuple(name for name in free if name not in self.determined)
+        held = {*self.electrolyte.names} - {*free} | self.determined
+        return self.electrolyte.network.open_totals(held)
 
     def outside_concentrations(self, name: str) -> dict[str, float]:
         """Concentrations beyond a boundary, mol/m^3, by species: those of a compartment at its start."""

@@ -64,7 +64,7 @@ class PermittivityPart(Part):
 
 
 DiffusivityByRegion = Annotated[
-    Annotated[units.Diffusivity, Tag("uniform")]
+    Annotated[units.NonNegativeDiffusivity, Tag("uniform")]
     | Annotated[tuple[DiffusivityPart, ...], Field(min_length=1), Tag("regions")],
     UNIFORM_OR_REGIONS,
 ]
@@ -204,15 +204,11 @@ def check_parts(key: str, coefficient: float | Sequence[Part], geometry: Geometr
         return
     regions = sorted(part.region for part in coefficient if part.region is not None)
     refuse_overlap(key, regions)
-    if regions and geometry.radial and geometry.dimension == "1d":
-        raise CaseError(key, "a line along the radius has no planes z = const; use another dimension")
-    heights = [geometry.heights(name) for name in geometry.named]
-    bottom, top = min(low for low, _ in heights), max(high for _, high in heights)
-    near = ROUNDING_OF_HEIGHTS * (top - bottom)
     for number, part in enumerate(coefficient):
-        if part.region is not None and not (part.region[0] < top - near and part.region[1] > bottom + near):
-            problem = f"lies outside of the body, which is from {_span(bottom, top)}; move it inside"
-            raise CaseError(f"{key}.{number}.region", problem)
+        if part.region is not None:
+            check_region(f"{key}.{number}.region", part.region, geometry)
+    bottom, top = _ends(geometry)
+    near = ROUNDING_OF_HEIGHTS * (top - bottom)
     if len(coefficient) - len(regions) > 1:
         raise CaseError(key, "several entries have no region; one value holds elsewhere, drop the others")
     if len(coefficient) > len(regions):
@@ -226,6 +222,31 @@ def check_parts(key: str, coefficient: float | Sequence[Part], geometry: Geometr
                 "or an entry without region for the value elsewhere",
             )
         covered = max(covered, high)
+
+
+def check_region(key: str, region: tuple[float, float], geometry: Geometry) -> None:
+    """Refuse planes z = const of a region that lies outside of the body.
+
+    Args:
+        key: key of the case that gives them.
+        region: heights of the two planes, m.
+        geometry: shape of the body.
+
+    Raises:
+        CaseError: a body without planes, or a region outside of it.
+    """
+    if geometry.radial and geometry.dimension == "1d":
+        raise CaseError(key, "a line along the radius has no planes z = const; use another dimension")
+    bottom, top = _ends(geometry)
+    near = ROUNDING_OF_HEIGHTS * (top - bottom)
+    if not (region[0] < top - near and region[1] > bottom + near):
+        raise CaseError(key, f"lies outside of the body, which is from {_span(bottom, top)}; move it inside")
+
+
+def _ends(geometry: Geometry) -> tuple[float, float]:
+    """Lowest and highest height of a body, m."""
+    heights = [geometry.heights(name) for name in geometry.named]
+    return min(low for low, _ in heights), max(high for _, high in heights)
 
 
 def _span(low: float, high: float) -> str:

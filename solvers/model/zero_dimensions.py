@@ -161,7 +161,7 @@ def _held(data: ProblemData) -> tuple[np.ndarray | None, float | None]:
             raise RestError("a boundary holds the potential but no concentrations: no bath, but an electrode")
         return None, None
     for values in found.values():
-        if set(values) != set(electrolyte.names):
+        if set(values) != set(electrolyte.mobile):
             raise RestError("a boundary holds the concentrations of some species only")
     first, *others = [np.array([values[name] for name in electrolyte.names]) for values in found.values()]
     if any(not np.array_equal(first, other) for other in others):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from spinepnp.runtime.stack import PETSc
@@ -57,6 +57,12 @@ class Blocks:
         for pair, matrix in self._matrices.items():
             if pair not in self._written:
                 matrix.zeroEntries()
+
+    def scale_rows(self, factors: Sequence[float]) -> None:
+        """Multiply the equations of each component by a factor."""
+        for (i, _), block in self._matrices.items():
+            if factors[i] != 1.0:
+                block.scale(factors[i])
 
     def apply_dirichlet(self, free: list[Any], constrained: list[Any]) -> None:
         """Replace rows and columns of constrained unknowns by those of the identity. Collective.

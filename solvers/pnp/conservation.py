@@ -69,6 +69,7 @@ def step_conserves(
     history: np.ndarray,
     through: np.ndarray,
     sensitivity: float,
+    totals: np.ndarray | None = None,
 ) -> bool:
     """Whether the amounts of a step change by the fluxes through boundaries and by nothing else. Collective.
 
@@ -80,13 +81,54 @@ def step_conserves(
         history: storage at the start of the step, of the same shape.
         through: size of what passes boundaries by terms that depend on the state, shape (N,).
         sensitivity: change of a charge over that of the potential which it makes, scaled, at most one.
+        totals: weights of the species in the totals that reactions conserve, shape (totals, N); ``None`` without any.
     """
     sums = np.array([(nodal_flux * free).sum(axis=0), (nodal_flux * ~free).sum(axis=0), load.sum(axis=0)])
     sums = np.vstack([sums, history.sum(axis=0)])
-    error, at_boundaries, entered, amount = np.abs(reduced(comm, sums, MPI.SUM))
+    sums = reduced(comm, sums, MPI.SUM)
+    if totals is not None:
+        sums, through = sums @ totals.T, np.abs(totals) @ through
+    error, at_boundaries, entered, amount = np.abs(sums)
     share = max(CONSERVED_AMOUNT, UNEXPLAINED_AMOUNT * sensitivity)
     allowed = CONSERVED_FLOW * np.maximum(np.maximum(at_boundaries, entered), through) + share * amount
     return bool(np.all(error <= allowed))
+
+
+def error_of_totals(
+    totals: np.ndarray, change: np.ndarray, came: np.ndarray, amounts: np.ndarray, known: np.ndarray
+) -> float:
+    """Largest error of a conserved total, over its amount and what has passed.
+
+    Args:
+        totals: weights of the species in the totals that reactions conserve, shape (totals, N).
+        change: change of the amount of each species since the start, mol, shape (N,).
+        came: amount of each species that boundaries and sources have brought, mol, shape (ways, N).
+        amounts: present amounts, mol, shape (N,).
+        known: whether the flow of each species through boundaries is known, shape (N,).
+    """
+    counts = ~np.any((totals != 0.0) & ~known, axis=1)
+    size = np.abs(totals) @ (np.abs(amounts) + np.abs(came).sum(axis=0))
+    error = np.abs(totals @ (change - came.sum(axis=0)))
+    relative = np.divide(error, size, out=np.zeros_like(error), where=size > 0.0)
+    return float(relative[counts].max(initial=0.0))
+
+
+def error_of_local_totals(comm: Any, totals: np.ndarray, c: np.ndarray, start: np.ndarray) -> float:
+    """Largest error of a total of immobile species at a node, over its largest value. Collective.
+
+    Args:
+        comm: MPI communicator.
+        totals: weights of the species in these totals, shape (totals, N).
+        c: concentrations at the owned nodes, shape (n, N).
+        start: values of the totals at the start, shape (n, totals) or (totals,).
+    """
+    if not len(totals):
+        return 0.0
+    start = np.broadcast_to(start, (len(c), len(totals)))
+    error = np.abs(c @ totals.T - start).max(axis=0, initial=0.0)
+    sizes = np.abs(start).max(axis=0, initial=0.0)
+    error, sizes = reduced(comm, np.array([error, sizes]), MPI.MAX)
+    return float(np.divide(error, sizes, out=np.zeros_like(error), where=sizes > 0.0).max())
 
 
 def transient_balance(

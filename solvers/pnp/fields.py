@@ -53,6 +53,10 @@ class Fields:
         variables: unknowns of the species with their storage.
         transport: variables of each species, whose flux has the profile of its diffusivity.
         permittivity: matrices of the scalar space with the profile of the permittivity.
+        immobile: indices of the species that do not move.
+        moves: one for each species that moves, else zero, shape (N,).
+        row_factors: factor of the equations of each component in Newton's residual, shape (N + 1,). They are one but
+            for species that react: a trace is solved for as exactly as the ions beside it.
         coefficients: coefficients of the present solve or stage.
     """
 
@@ -70,11 +74,16 @@ class Fields:
         self.phi = self.functions[-1]
         profiles = signature.diffusivity or (UNIFORM,) * self.count
         kinds = {
-            profile: make_variables(formulation, operators.with_profile(profile), self.phi, weights.volume)
+            profile: make_variables(
+                formulation, operators.with_profile(profile), self.phi, weights.volume, reactive=signature.has_chemistry
+            )
             for profile in dict.fromkeys(profiles)
         }
         self.transport = [kinds[profile] for profile in profiles]
         self.variables, self.permittivity = self.transport[0], operators.with_profile(signature.permittivity)
+        self.immobile = tuple(self.names.index(name) for name in signature.immobile)
+        self.row_factors = np.ones(self.count + 1)
+        self.moves = np.array([float(name not in signature.immobile) for name in self.names])
         self.coefficients = Coefficients(np.zeros(self.count), np.ones(self.count), 1.0)
 
     @property

@@ -32,6 +32,7 @@ from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.cycles import AGGREGATION, BY_DEGREE, SWEEPS, Cycle, LaplaceCycles, Options
 from spinepnp.solvers.pnp.fields import Fields
+from spinepnp.solvers.pnp.nodal_elimination import NodalElimination
 from spinepnp.solvers.pnp.variables import LogVariables
 
 #: Prefixes of the options of the inner solvers: species, screening, and (with storage) conduction; sweeps in place of
@@ -154,6 +155,9 @@ class BlockPreconditioner:
         self._first: int | None = None  # iterations of the first solve with these hierarchies
         self._made = self._destroyed = False
         self._made_for: np.ndarray | None = None  # diffusivities over the time step
+        self._elimination = NodalElimination(fields, equations.blocks) if fields.immobile else None
+        self._mobile = [i for i in range(self._count) if i not in fields.immobile]
+        self._reacts = fields.signature.has_chemistry
         self.failure, self.renewals, self.generation = "", 0, 0
         self._generation_made_for: np.ndarray | None = None
 
@@ -161,6 +165,7 @@ class BlockPreconditioner:
         """Say whether the potential of the next steady state is smooth, as that of the electroneutral answer is."""
         # Logarithms that are integrated over cells keep hierarchies of their own.
         alike = self._variables.lumped or not isinstance(self._variables, LogVariables)
+        alike = alike and not self._reacts  # the Laplacian has no rates
         self._may_share = smooth and alike and not self._never_shares
 
     def setUp(self, _pc: Any) -> None:
@@ -205,7 +210,7 @@ class BlockPreconditioner:
         concentrations = fields.concentrations()[:owned]
         slope = self._slope = variables.slope(concentrations)
         ratio = np.divide(concentrations, slope, out=np.ones_like(concentrations), where=slope != 0.0)
-        self._exchange = c.valence * ratio * self._free[:, :-1]
+        self._exchange = c.valence * fields.moves * ratio * self._free[:, :-1]
         kappa = self._equations.charge_response()
         self._made_at = fields.phi.x.array[:owned].copy(), kappa
         if c.storage_rate:
@@ -224,7 +229,9 @@ class BlockPreconditioner:
         """Begin a new generation where the time step is another one, or a former one has become too old."""
         now, before = self._fields.coefficients.diffusivity, self._generation_made_for
         in_time = bool(self._fields.coefficients.storage_rate)
-        old = before is None or not in_time or np.any(np.abs(np.log(now / before)) > np.log(ONE_GENERATION))
+        moves = now > 0.0
+        old = before is None or not in_time
+        old = old or np.any(np.abs(np.log(now[moves] / before[moves])) > np.log(ONE_GENERATION))
         if old or renewed:
             self.generation += 1
             self._generation_made_for = now.copy()
@@ -241,7 +248,9 @@ class BlockPreconditioner:
         if not shares and not self._own:
             self._own = [(Cycle(self._operators, PREFIXES[0]), self._operators.empty()) for _ in range(self._count)]
         self._species = []
-        for i in range(self._count):
+        if self._elimination is not None:
+            self._elimination.set_up()
+        for i in self._mobile:
             # With logarithms the slope contains the factor already.
             factor = np.exp(np.clip(-c.valence[i] * phi, -LARGEST_EXPONENT, LARGEST_EXPONENT))
             if shares:
@@ -256,6 +265,9 @@ class BlockPreconditioner:
                 self._left[i].array[:] = np.clip(factor / variables.slope(factor), 0.0, None)
                 self._right[i].set(1.0)
                 self._blocks[i, i].copy(scaled, structure=True)
+                if self._elimination is not None:
+                    self._weight.array[:] = self._elimination.change(i, i)
+                    scaled.setDiagonal(self._weight, addv=True)
                 scaled.diagonalScale(None, self._left[i])
                 cycle.set_up(scaled)
             self._species.append(cycle)
@@ -284,8 +296,9 @@ class BlockPreconditioner:
         if self._conductor is None:
             self._conductor = self._operators.empty()
         self._blocks[count, count].copy(self._conductor, structure=True)
-        for i, z in enumerate(c.valence):
-            self._conductor.axpy(z / c.storage_rate, self._blocks[i, count], structure=True)
+        for i in self._mobile:
+            share = c.valence[i] / (c.storage_rate * self._fields.row_factors[i])
+            self._conductor.axpy(share, self._blocks[i, count], structure=True)
         self._conduction.set_up(self._conductor)
 
     def _renew_if_worse(self) -> None:
@@ -313,12 +326,14 @@ class BlockPreconditioner:
         for vector, part in zip(r, x.array_r.reshape(count + 1, owned), strict=True):
             vector.array[:] = part
         potential, work = solved[count], self._weight
+        fixed = None if self._elimination is None else self._elimination.reduce(r)
+        for n, i in enumerate(self._mobile):
+            for j in self._mobile[:n]:
+                self._subtract_coupling(i, j, r[i])
+            self._solve_for_species(n, i)
+        if self._elimination is not None and fixed is not None:
+            self._solve_for_immobile(fixed, solved)
         for i in range(count):
-            for j in range(i):
-                if (coupling := self._blocks[i, j]) is not None:
-                    coupling.mult(solved[j], work)
-                    r[i].axpy(-1.0, work)
-            self._solve_for_species(i)
             if c.valence[i]:
                 self._blocks[count, i].mult(solved[i], work)
                 r[count].axpy(-1.0, work)
@@ -328,10 +343,24 @@ class BlockPreconditioner:
         for i in range(count):
             parts[i] = solved[i].array_r - self._exchange[:, i] * screened
 
-    def _solve_for_species(self, i: int) -> None:
+    def _subtract_coupling(self, i: int, j: int, right: Any) -> None:
+        """Subtract what the solved species j adds to the equation of species i."""
+        if (coupling := self._blocks[i, j]) is not None:
+            coupling.mult(self._y[j], self._weight)
+            right.axpy(-1.0, self._weight)
+        if self._elimination is not None:
+            right.array[:] -= self._elimination.change(i, j) * self._y[j].array_r
+
+    def _solve_for_immobile(self, right: np.ndarray, solved: list[Any]) -> None:
+        assert self._elimination is not None
+        mobile = np.column_stack([solved[i].array_r for i in self._mobile])
+        for i, values in zip(self._elimination.immobile, self._elimination.solve(right, mobile).T, strict=True):
+            solved[i].array[:] = values
+
+    def _solve_for_species(self, number: int, i: int) -> None:
         scaled, y = self._weight, self._y[i]
         scaled.pointwiseMult(self._right[i], self._r[i])
-        self._species[i].solver.solve(scaled, y)
+        self._species[number].solver.solve(scaled, y)
         y.pointwiseMult(y, self._left[i])
 
     def _solve_for_potential(self, right: Any, x: Any) -> np.ndarray:

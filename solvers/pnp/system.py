@@ -31,6 +31,9 @@ from spinepnp.solvers.pnp.terms.net_current import NetCurrent
 #: Largest change of the logarithm of a concentration in a Newton step: a longer one can send it to zero for good.
 LARGEST_STEP = 3.0
 
+#: Smallest scale of a species that reacts, over the scale of concentrations: 0.15 nM beside 150 mM.
+SMALLEST_SCALE = 1e-9
+
 
 class System:
     """Residual and Jacobian of the discrete equations with constraints, at a state, with data.
@@ -93,6 +96,8 @@ class System:
         self._masks = [free for free, _ in masks], [constrained for _, constrained in masks]
         self._prescribed = self.constraints.prescribed_dofs()
         self.current_floors = CurrentFloors(self.equations, self.constraints, self._weights)
+        self._row_factors = fields.row_factors
+        self._totals: np.ndarray | None = None
 
     def set_data(self, problem_data: ProblemData) -> None:
         """Set coefficients, prescribed values and loads of a steady state. Collective.
@@ -101,6 +106,10 @@ class System:
             CaseError: a closed domain whose data have no steady state.
         """
         self.step_data.set_data(problem_data)
+        if self.signature.has_chemistry:
+            network = problem_data.electrolyte.network
+            self._totals = np.array([total.weights for total in network.totals]).reshape(-1, len(self.signature.names))
+            self._row_factors[:-1] = 1.0 / self._known_scales()
         self._can_flow = np.array(problem_data.can_flow)
         self.equations.update(self.step_data)
         self.closed.check_inflows(self.equations.terms, self.step_data)
@@ -108,7 +117,20 @@ class System:
     def set_step(self, stage: Stage) -> None:
         """Set the equations of an implicit stage in time. Collective."""
         self.step_data.set_step(stage)
+        if self.signature.has_chemistry:
+            fields = self.equations.fields
+            largest = np.abs(fields.concentrations()[: fields.owned]).max(axis=0, initial=0.0)
+            largest = reduced(self._comm, largest, MPI.MAX)
+            self._row_factors[:-1] = 1.0 / np.clip(largest, SMALLEST_SCALE, 1.0)
         self.equations.update(self.step_data)
+
+    def _known_scales(self) -> np.ndarray:
+        """Largest given concentration of each species, scaled, at most one; one where none is given."""
+        data, names = self.step_data.problem_data, self.signature.names
+        given = [data.electrolyte.bulk, *(b.prescribed(data.electrolyte) for b in data.boundaries.values())]
+        largest = np.array([max(content.get(name, 0.0) for content in given) for name in names])
+        scales = np.where(largest > 0.0, largest / self.step_data.scales.concentration, 1.0)
+        return np.clip(scales, SMALLEST_SCALE, 1.0)
 
     def nodal_flux(self) -> np.ndarray:
         """Residual with loads, without constraints, at the state; see `Equations.nodal_flux`. Collective."""
@@ -139,6 +161,8 @@ class System:
             lifted = self._lift(constraint_residual)
             nodal_flux += lifted
             self._border_equations.lift(balances, lifted, constraint_residual)
+        if self.signature.has_chemistry:
+            nodal_flux *= self._row_factors
         self.state.join(b, np.where(self.constraints.free, nodal_flux, -constraint_residual), balances)
 
     def _lift(self, constraint_residual: np.ndarray) -> np.ndarray:
@@ -154,6 +178,7 @@ class System:
         step.array[:] = constraint_residual.T.ravel()
         self._nest.mult(step, change)
         lifted = change.array_r.reshape(self.state.components, -1).T.copy()
+        self._scale_rows()
         self.equations.blocks.apply_dirichlet(*self._masks)  # for solves before the matrix is filled again
         self._nest.assemble()
         step.destroy()
@@ -166,10 +191,20 @@ class System:
         self.equations.fill_blocks()
         if self.border is not None:
             self._border_equations.fill(self.border, self._nest)
+        self._scale_rows()
         self.equations.blocks.apply_dirichlet(*self._masks)
         self._nest.assemble()
         if A.handle != self._nest.handle:
             self._nest.convert("aij", out=A)
+
+    def _scale_rows(self) -> None:
+        """Multiply the equations of species that react by their factors, in the blocks and beside them."""
+        if not self.signature.has_chemistry:
+            return
+        self.equations.blocks.scale_rows(self._row_factors.tolist())
+        for column in self.border.columns if self.border is not None else ():
+            owned, _ = self.state.split(column)
+            column.array[: owned.size] *= np.repeat(self._row_factors, len(owned))
 
     def enforce_constraints(self, vector: Any, step: Any) -> None:
         """Overwrite a step of an iterative solver so that vector - step has its prescribed values exactly."""
@@ -196,14 +231,15 @@ class System:
             through = self.step_data.step_size * self.equations.through()
             return bool(
                 step_conserves(
-                    self._comm, self._nodal_flux[:, :-1], free, self.equations.load, history, through, self.sensitivity
+                    self._comm, self._nodal_flux[:, :-1], free, self.equations.load, history, through, self.sensitivity,
+                    self._totals,
                 )
                 and self._circuits_close()
             )
         if not self.closed.prescribed_amounts:
             return True
-        amounts = dict(zip(self.signature.names, self.state.amounts(), strict=True))
-        return amounts_are_met(amounts, self.closed.prescribed_amounts)
+        amounts = self.closed.total_amounts(self.state.amounts())
+        return amounts_are_met(dict(zip(self.closed.prescribed_amounts, amounts, strict=True)), self.closed.prescribed_amounts)
 
     def _circuits_close(self) -> bool:
         """Whether the net currents through boundaries at an unknown potential obey their equations. Collective."""

@@ -6,11 +6,15 @@ concentration), and the derivatives of both by the unknowns:
 
     density:  flux = int (grad c + z c grad phi) . grad v = (K + z B(phi)) c,     storage = int c v = M c
     log:      flux = int e^w grad (w + z phi) . grad v,                           storage = int e^w v
+    lumped:   flux of "density",                                   storage = m c
     nodal:    linear elements: flux along edges with the logarithmic mean (`edge_fluxes`),
                                                                                   storage = m e^w,  m = int v
               quadratic ones:  flux of "log",                                     storage = M e^w at the nodes
 
 Fluxes are linear in phi: their derivative is z K(c), the stiffness weighted with the concentration.
+
+"lumped" takes the place of "density" where species react: with the mass at the nodes a front does not undershoot on
+meshes without obtuse angles, and reactions and their totals are those of single nodes.
 
 Only "nodal" has the right state where the potential changes by more than V_T within a cell (the edge of a gel, a
 charged wall, a strong current): an equilibrium is e^-z phi at the nodes, and charges balance node by node. The
@@ -135,6 +139,32 @@ class ConcentrationVariables:
         """Fill a matrix with the derivative of the storage by the unknown of the species."""
         self.operators.M.copy(matrix, structure=True)
 
+    def of_nodes(self, values: np.ndarray) -> np.ndarray:
+        """Integrals of a function with each owned basis function, of its values at the owned nodes, shape (n,)."""
+        if self.operators.degree == 1:
+            return np.asarray(self._volume[: self.operators.owned] * values)
+        self._terms[0].array[:] = values
+        return np.array((self.operators.M * self._terms[0]).array_r)
+
+    def add_nodal_slope(self, matrix: Any, slope: np.ndarray) -> None:
+        """Add the derivative of `of_nodes` to a matrix.
+
+        Args:
+            matrix: matrix of the space; a diagonal one is enough for linear elements.
+            slope: derivative of the values by the owned unknowns, shape (n,).
+        """
+        diagonal = self.operators.vector()
+        if self.operators.degree == 1:
+            diagonal.array[:] = self._volume[: self.operators.owned] * slope
+            matrix.setDiagonal(diagonal, addv=True)
+        else:
+            diagonal.array[:] = slope
+            mass_ = self.operators.M.copy()
+            mass_.diagonalScale(None, diagonal)
+            matrix.axpy(1.0, mass_, structure=True)
+            mass_.destroy()
+        diagonal.destroy()
+
     def add_mass(self, matrix: Any, weight: Any) -> None:
         """Add weight M weight, the symmetric form of M(weight^2) for nodal weights, to a preconditioner matrix."""
         mass_ = self.operators.M.copy()
@@ -146,6 +176,28 @@ class ConcentrationVariables:
         """Free the PETSc objects."""
         for item in self._petsc_objects:
             item.destroy()
+
+
+class LumpedVariables(ConcentrationVariables):
+    """Concentrations with the mass of linear elements at the nodes, for species that react."""
+
+    lumped = True
+
+    @override
+    def storage(self, unknown: Any) -> np.ndarray:
+        owned = self.operators.owned
+        return np.asarray(self._volume[:owned] * unknown.x.array[:owned])
+
+    @override
+    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
+        self._terms[0].array[:] = self._volume[: self.operators.owned]
+        matrix.zeroEntries()
+        matrix.setDiagonal(self._terms[0])
+
+    @override
+    def add_mass(self, matrix: Any, weight: Any) -> None:
+        self._terms[0].array[:] = self._volume[: self.operators.owned] * weight.array_r**2
+        matrix.setDiagonal(self._terms[0], addv=True)
 
 
 class LogVariables(ConcentrationVariables):
@@ -305,7 +357,9 @@ class EdgeFluxVariables(NodalChargeVariables):
         matrix.setDiagonal(self._nodal_vector, addv=True)
 
 
-def make_variables(formulation: str, operators: Operators, phi: Any, volume: np.ndarray) -> ConcentrationVariables:
+def make_variables(
+    formulation: str, operators: Operators, phi: Any, volume: np.ndarray, *, reactive: bool = False
+) -> ConcentrationVariables:
     """The variables of a formulation.
 
     Args:
@@ -313,9 +367,10 @@ def make_variables(formulation: str, operators: Operators, phi: Any, volume: np.
         operators: matrices of the scalar space.
         phi: function of the potential.
         volume: integral of each local basis function.
+        reactive: whether species react, or some do not move.
     """
     kinds: dict[str, type[ConcentrationVariables]] = {
-        "density": ConcentrationVariables,
+        "density": LumpedVariables if reactive and operators.degree == 1 else ConcentrationVariables,
         "log": LogVariables,
         "nodal": EdgeFluxVariables if operators.degree == 1 else NodalChargeVariables,
     }

@@ -27,6 +27,9 @@ TRACE = 1e-3
 #: enters a nearly empty domain is steeper than any cell and undershoots, by less than half of its height.
 UNDERSHOOT = 0.5
 
+#: Fraction of its largest concentration by which a species that reacts may be negative.
+UNDERSHOOT_OF_REACTANTS = 1e-5
+
 #: Excess of the potential over its bounds, V_T, that an equilibrium may have: elements that are not monotone overshoot.
 OVERSHOOT = 1e-2
 
@@ -59,7 +62,9 @@ def refuse_negative(
     values = system.state.concentrations_and_potential()[: weights.owned, :-1]
     lowest, largest = minimum(comm, values), -minimum(comm, -values)
     allowed = np.full(len(names), NEGATIVE * largest.max() + NEGATIVE_OF_SCALE * system.step_data.scales.concentration)
-    if problem_data.transient:
+    if problem_data.electrolyte.has_chemistry:
+        allowed = np.maximum(UNDERSHOOT_OF_REACTANTS * largest, NEGATIVE_OF_SCALE * system.step_data.scales.concentration)
+    elif problem_data.transient:
         # The undershoot is the larger the shorter the step. It passes; results say how far.
         bulk = np.array([*problem_data.electrolyte.bulk.values()])
         trace = bulk <= TRACE * problem_data.electrolyte.ionic_strength()

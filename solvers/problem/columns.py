@@ -15,13 +15,16 @@ from typing import Any, NamedTuple
 
 from spinepnp.runtime.versions import versions
 from spinepnp.solvers.model.compartment_charge import charge_of
-from spinepnp.units import CHARGE, CURRENT, KINDS, POTENTIAL, TIME, Kind, to_unit
+from spinepnp.units import AVOGADRO, CHARGE, CURRENT, KINDS, POTENTIAL, TIME, Kind, to_unit
 
 #: A `Solution`, whose module imports this one; and the page of results is made where DOLFINx is not installed.
 type Solution = Any
 
 #: Text of a column where there is nothing to name: a column of text then has text in all rows.
 NOTHING = "-"
+
+#: Number of ions below which the deviation of a count is told: it is one percent there.
+SMALL_NUMBER = 1e4
 
 #: Column of a mean potential.
 POTENTIAL_COLUMN = f"potential_{POTENTIAL.suffix}"
@@ -145,6 +148,14 @@ def _of_resistance(source: Source, name: str) -> float | None:
     return None if found is None else getattr(found, name)
 
 
+def _deviations(source: Source) -> dict[str, float] | None:
+    """Standard deviations of small numbers of ions, mol; ``None`` without chemistry, or without small numbers."""
+    if not source.solution.electrolyte.has_chemistry:
+        return None
+    counts = {name: amount * AVOGADRO for name, amount in source.state.amount.items()}
+    return {n: math.sqrt(N) / AVOGADRO for n, N in counts.items() if 0.0 <= N < SMALL_NUMBER} or None
+
+
 def _deviation(value: float, reference: float) -> float:
     """Relative deviation; not a number from a reference of zero."""
     return value / reference - 1.0 if reference != 0.0 else math.nan
@@ -246,6 +257,8 @@ VOLUME = Group("volume", "The whole domain.", (
     *_MEANS,
     *_EXTREMES,
     Column("amount_ions.SPECIES", "number of ions"),
+    Column("amount_sd_ions.SPECIES", "with reactions or immobile species, of amounts below 1e4: standard deviation "
+           "sqrt(N) of the number, which of ions that enter independently is that of Poisson", _deviations),
     Column("charge_fC", "charge of all ions and of the fixed charge"),
     Column("free_energy_aJ", "free energy of field and mixing; zero in the bulk state"),
 ))  # fmt: skip
@@ -300,6 +313,8 @@ SOLUTION = (
     Column("too_steep", "whether that is more than densities can follow: the numbers are not to be trusted"),
     Column("wall_charge_C_per_m2", "of a domain that nothing grounds: charge that was spread evenly over all walls, as "
            "Gauss' law asks for; zero where surface charges balance the ions"),
+    Column("conservation_relative", "with reactions or immobile species: largest error of a conserved total, over its "
+           "amount and what has passed; of immobile species alone, at any node", "conservation"),
 )  # fmt: skip
 
 #: Columns of the balance of ions.

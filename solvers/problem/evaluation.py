@@ -15,6 +15,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
+from spinepnp.solvers.pnp.conservation import error_of_local_totals
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.neutral_potential import NeutralPotentials, membrane_names
 from spinepnp.solvers.problem.predictor import Prediction
@@ -77,6 +78,8 @@ def evaluate_solution(
     balance_error: float | None = None,
     amounts: np.ndarray | None = None,
     membranes: MembraneValues | None = None,
+    totals_error: float = 0.0,
+    local_totals: np.ndarray | None = None,
 ) -> Solution:
     """The solution at the state of a problem, in SI units. Collective.
 
@@ -91,6 +94,9 @@ def evaluate_solution(
         balance_error: relative error of the balance of a transient; ``None`` in a steady state.
         amounts: amount of each species, mol, shape (species,); by default that of the state.
         membranes: currents and states of membranes; by default those at the state.
+        totals_error: relative error of the totals that reactions have conserved since the start of a transient.
+        local_totals: totals of immobile species at the start, mol/m^3, shape (owned dofs, totals); by default those of
+            the bulk.
 
     Raises:
         NewtonError: the balance of the ions is open.
@@ -160,6 +166,7 @@ def evaluate_solution(
         regions=regions,
         volume=_volume(problem, electrolyte, unknowns, amounts),
         ion_balance=balance_error,
+        conservation=_conservation(problem, problem_data, unknowns, amounts, totals_error, local_totals),
         layers=layers,
         layers_resolved=all(layer.resolved for layer in layers.values()),
         relative_error=relative_error,
@@ -177,6 +184,30 @@ def evaluate_solution(
         membranes=_membrane_nodes(problem, problem_data),
         **_of_membranes(problem, problem_data, membranes),
     )
+
+
+def _conservation(
+    problem: Problem,
+    problem_data: ProblemData,
+    unknowns: np.ndarray,
+    amounts: np.ndarray,
+    totals_error: float,
+    local_totals: np.ndarray | None,
+) -> float | None:
+    """Largest relative error of the totals that reactions conserve; ``None`` without chemistry. Collective."""
+    electrolyte, weights = problem_data.electrolyte, problem.weights
+    if not electrolyte.has_chemistry:
+        return None
+    closed, unit = problem.system.closed, problem.system.step_data.scales.amount
+    wanted = np.array([*closed.prescribed_amounts.values()]) * unit
+    missed = np.abs(closed.total_amounts(amounts) - wanted) if wanted.size else np.empty(0)
+    sizes = np.abs(closed.totals) @ np.abs(amounts) if wanted.size else np.empty(0)
+    amiss = np.divide(missed, sizes, out=np.zeros_like(missed), where=sizes > 0.0).max(initial=0.0)
+    network = electrolyte.network
+    local = np.array([total.weights for total in network.local_totals]).reshape(-1, len(electrolyte.names))
+    start = local @ np.array([*electrolyte.bulk.values()]) if local_totals is None else local_totals
+    at_nodes = error_of_local_totals(weights.comm, local, unknowns[: weights.owned, :-1], start)
+    return max(float(amiss), totals_error, at_nodes)
 
 
 def _resistances(
@@ -380,8 +411,8 @@ def _steady_balance(
     rounding = max(CURRENT_ROUNDING, ROUNDING_OF_SUMS * statistics.rounding) * scales.current
     error = float(net.max()) / largest if largest > rounding else 0.0
     is_open = error > UNBALANCED and float(net.max()) > rounding
-    for name, amount in prescribed.items():
-        computed = float(amounts[electrolyte.index(name)])
+    totals = problem.system.closed.total_amounts(amounts).tolist()
+    for computed, amount in zip(totals, prescribed.values(), strict=True):
         missed = abs(computed / amount - 1.0) if amount > 0.0 else abs(computed) / scales.amount
         error, is_open = max(error, missed), is_open or missed > UNBALANCED
     return error, is_open

@@ -44,6 +44,8 @@ def discretise(
     slabs = {f"electrolyte.fixed_charge.{i}.region": part.region for i, part in enumerate(charged)}
     if problem_data.initial is not None:
         slabs |= {f"initial.region.{i}.z": part.z for i, part in enumerate(problem_data.initial.region or ())}
+    reactions = problem_data.electrolyte.reactions
+    slabs |= {f"electrolyte.reactions.{i}.region": r.region for i, r in enumerate(reactions) if r.region is not None}
     discretisation = Discretisation(mesh, probes, regions, slabs, problem_data.boundaries)
     for key, coefficient in problem_data.electrolyte.coefficients().items():
         for number, part in enumerate(coefficient if isinstance(coefficient, tuple) else ()):

@@ -161,6 +161,8 @@ class Solution:
         volume: means and integrals over the whole of it.
         ion_balance: largest |sum of boundary currents and sources| over the largest current of a species; with
             prescribed amounts also |N/N0 - 1|.
+        conservation: largest relative error of the totals that reactions conserve; ``None`` without reactions and
+            immobile species.
         layers: Debye layers by the name of their boundary, or by the plane of the edge of a fixed charge.
         layers_resolved: whether the potential drop of each is right to 3 %.
         relative_error: estimated error of currents and resistances, from the jumps of gradients between cells.
@@ -208,6 +210,7 @@ class Solution:
     too_steep: bool
     statistics: NewtonStatistics
     bounds: dict[str, Conductance] = field(default_factory=dict)
+    conservation: float | None = None
     resistance: dict[str, Resistance] = field(default_factory=dict)
     mechanisms: dict[tuple[str, str], MechanismState] = field(default_factory=dict)
     compartments: dict[str, dict[str, float]] = field(default_factory=dict)

@@ -50,6 +50,8 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
     """
     if problem_data.initial is not None and problem_data.initial.region:
         return "of the jumps of the initial concentrations"  # concentrations as unknowns undershoot beside them
+    if problem_data.transient and problem_data.electrolyte.has_chemistry:
+        return "of the fronts of species that react"  # logarithms never undershoot
     for term in TERM_KEYS:
         if source := term.source_of_inner_layer(problem_data.electrolyte):
             return source

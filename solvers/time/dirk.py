@@ -41,6 +41,9 @@ FARTHEST = 10.0
 #: Fraction of the scale of concentrations: species that stay below it do not count for the error.
 TRACE = 1e-6
 
+#: The same fraction where species react: their traces are as exact as the ions.
+TRACE_OF_REACTANTS = 1e-9
+
 
 @dataclass
 class StageRates:
@@ -289,7 +292,8 @@ def _smallest_scale(problem: Problem) -> float:
     """Scaled concentration below which errors do not count: a trace of the ions; without ions, one of the bulk."""
     electrolyte, scale = problem.problem_data.electrolyte, problem.system.step_data.scales.concentration
     whole = scale if electrolyte.has_ions else max(electrolyte.bulk.values())
-    return max(TRACE * whole / scale, float(np.finfo(float).tiny))
+    share = TRACE_OF_REACTANTS if electrolyte.has_chemistry else TRACE
+    return max(share * whole / scale, float(np.finfo(float).tiny))
 
 
 def state_at_rest(problem: Problem, time: float) -> TimeState:

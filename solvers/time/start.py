@@ -107,6 +107,11 @@ def with_start_amounts(data: ProblemData, amounts: np.ndarray) -> ProblemData:
     return replace(data, closed=closed)
 
 
+def initial_concentrations(problem: Problem) -> np.ndarray:
+    """Initial concentrations at the local nodes, mol/m^3, shape (local dofs, N). Collective."""
+    return _initial_state(problem).nodal[:, :-1]
+
+
 def _initial_state(problem: Problem) -> InitialState:
     """Initial concentrations at the nodes. Collective."""
     data, nodes = problem.problem_data, problem.discretisation.space.tabulate_dof_coordinates()

@@ -25,7 +25,7 @@ from spinepnp.solvers.model.arguments import (
 )
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.pnp.conservation import transient_balance
+from spinepnp.solvers.pnp.conservation import error_of_totals, transient_balance
 from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, MembraneValues, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
@@ -36,6 +36,7 @@ from spinepnp.solvers.time.dense_output import DenseOutput, Totals, dense_output
 from spinepnp.solvers.time.dirk import StageRates, TimeState, state_at_rest
 from spinepnp.solvers.time.start import (
     SMALLEST_STEP,
+    initial_concentrations,
     remark_on_charges,
     start_from_initial,
     start_from_steady,
@@ -43,6 +44,7 @@ from spinepnp.solvers.time.start import (
 )
 from spinepnp.solvers.time.steps import StepCallback, Steps, until_stopped
 from spinepnp.solvers.time.traces import Tracer
+from spinepnp.units import FARADAY
 
 #: First step (of backward Euler) of each smooth interval, over the Debye time.
 FIRST_STEP = 1e-3
@@ -348,6 +350,33 @@ class TransientProblem(Problem):
         finally:
             state.restore(last)
 
+    def _error_of_totals(self, totals: Totals) -> float:
+        """Relative error of the totals that reactions have conserved since the start; zero without chemistry."""
+        electrolyte = self.problem_data.electrolyte
+        if not electrolyte.has_chemistry:
+            return 0.0
+        unit, places = self.system.step_data.scales.amount, len(self.boundary_names)
+        charge = FARADAY * np.array([float(s.valence) for s in electrolyte.species])
+        passed = totals.passed[:places].sum(axis=0)
+        carried = np.divide(passed, charge, out=np.zeros_like(passed), where=charge != 0.0)
+        ways = set().union(*(b.carries(electrolyte) for b in self.problem_data.boundaries.values()))
+        return error_of_totals(
+            np.array([total.weights for total in electrolyte.network.totals]),
+            (totals.amounts - self.progress.first) * unit,
+            np.array([carried, totals.produced]),
+            totals.amounts * unit,
+            (charge != 0.0) | np.array([name not in ways for name in electrolyte.names]),
+        )
+
+    @cached_property
+    def _local_totals(self) -> np.ndarray | None:
+        """Totals of immobile species at the start, mol/m^3, see `evaluate_solution`. Collective at its first use."""
+        data = self.problem_data
+        if data.initial is None or not data.electrolyte.network.local_totals:
+            return None
+        weights = np.array([total.weights for total in data.electrolyte.network.local_totals])
+        return initial_concentrations(self)[: self.weights.owned] @ weights.T
+
     def _no_solve(self, reason: str) -> NewtonStatistics:
         """Statistics of a state that was not solved for."""
         size, ranks = self.system.state.vector.getSize(), self.mesh.mesh.comm.size
@@ -377,6 +406,8 @@ class TransientProblem(Problem):
             balance_error=error,
             amounts=totals.amounts * unit,
             membranes=MembraneValues(rates.current[len(names) :], rates.states, rates.nodal_states),
+            totals_error=self._error_of_totals(totals),
+            local_totals=self._local_totals,
         )
         passed = totals.passed - time * self.resting
         return self.charges.add_to(solution, passed), dict(zip(self.signature.names, defect.tolist(), strict=True))

@@ -131,7 +131,7 @@ class StrengthOf:
         raise ValueError(next((p for p in problems if p.startswith("too ")), f"must be a {self.words}"))
 
 
-def _strength(kinds: tuple[Kind, ...], *, number: bool = False) -> tuple[Any, ...]:
+def strength_of(kinds: tuple[Kind, ...], *, number: bool = False) -> tuple[Any, ...]:
     """Metadata by which pydantic reads a strength, and writes it as text or number."""
     of = StrengthOf(kinds, number)
     return (
@@ -142,13 +142,13 @@ def _strength(kinds: tuple[Kind, ...], *, number: bool = False) -> tuple[Any, ..
 
 
 #: Conductance per area or in total.
-ConductanceStrength = Annotated[Strength, *_strength((CONDUCTANCE_DENSITY, CONDUCTANCE))]
+ConductanceStrength = Annotated[Strength, *strength_of((CONDUCTANCE_DENSITY, CONDUCTANCE))]
 
 #: Current per area or in total.
-CurrentStrength = Annotated[Strength, *_strength((CURRENT_DENSITY, CURRENT))]
+CurrentStrength = Annotated[Strength, *strength_of((CURRENT_DENSITY, CURRENT))]
 
 #: Permeability, or a ratio of permeabilities.
-PermeabilityStrength = Annotated[Strength, *_strength((PERMEABILITY,), number=True)]
+PermeabilityStrength = Annotated[Strength, *strength_of((PERMEABILITY,), number=True)]
 
 
 class StrengthWaveform(WaveformKeys):

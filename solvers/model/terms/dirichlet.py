@@ -149,7 +149,8 @@ class DirichletKeys(Table):
             return {}
         if isinstance(self.concentrations, dict):
             return self.concentrations
-        return electrolyte.bulk if self.concentrations == "bulk" else dict.fromkeys(electrolyte.names, 0.0)
+        bulk = electrolyte.bulk
+        return {name: bulk[name] if self.concentrations == "bulk" else 0.0 for name in electrolyte.mobile}
 
 
 class Dirichlet(TermKeys):
@@ -168,7 +169,9 @@ class Dirichlet(TermKeys):
                 raise CaseError(
                     f"{key}.concentrations.{species}", f"no such species; {nearest(species, electrolyte.names)}"
                 )
-        if isinstance(boundary.concentrations, dict) and set(prescribed) == set(electrolyte.names):
+            if species in electrolyte.immobile:
+                raise CaseError(f"{key}.concentrations.{species}", "does not move, so no boundary holds it; drop it")
+        if isinstance(boundary.concentrations, dict) and set(prescribed) == set(electrolyte.mobile):
             fixed = charges_at(key.removeprefix("boundaries."), geometry, electrolyte)
             electrolyte.check_neutral(f"{key}.concentrations", prescribed, fixed)
         for waveform in self.waveforms(boundary):
@@ -255,7 +258,7 @@ class Dirichlet(TermKeys):
         has_potential = boundary.potential is not None or boundary.load is not None
         if not prescribed and not has_potential:
             return False
-        if set(prescribed) != set(electrolyte.names) or not has_potential:
+        if set(prescribed) != set(electrolyte.mobile) or not has_potential:
             return True
         return not all(electrolyte.is_neutral(prescribed, charge) for charge in fixed)
 
@@ -266,11 +269,11 @@ class Dirichlet(TermKeys):
         electrolyte, prescribed = data.electrolyte, boundary.prescribed(data.electrolyte)
         if boundary.prescribes_potential and not prescribed:
             return f"the potential of {name} is held without any concentration"
-        complete = boundary.prescribes_potential and len(prescribed) == len(electrolyte.species)
+        complete = boundary.prescribes_potential and len(prescribed) == len(electrolyte.mobile)
         if complete and not electrolyte.ions_balance(prescribed):
             if electrolyte.uniform_charge:
                 return f"the concentrations of {name} and the fixed charge are not neutral"
-            if {s.valence > 0 for s in electrolyte.species if s.valence and prescribed[s.name]} == {True, False}:
+            if {s.valence > 0 for s in electrolyte.species if s.valence and prescribed.get(s.name)} == {True, False}:
                 return f"the concentrations of {name} are not neutral"
         return ""
 
@@ -278,14 +281,17 @@ class Dirichlet(TermKeys):
     def bounds_potential(self, electrolyte: Electrolyte, boundaries: Boundaries) -> bool:
         """Whether all baths hold the bulk at one potential."""
         baths = [b for b in boundaries.values() if b.prescribed(electrolyte)]
-        at_bulk = all(b.prescribed(electrolyte) == electrolyte.bulk and b.prescribes_potential for b in baths)
+        bulk = electrolyte.mobile_bulk
+        at_bulk = all(b.prescribed(electrolyte) == bulk and b.prescribes_potential for b in baths)
         return at_bulk and len({b.prescribed_potential for b in baths}) == 1
 
     @override
     def why_not_electroneutral(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
         prescribing = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
         grounded = [
-            b for b in prescribing if b.ground_potential() is not None and b.prescribed(electrolyte) == electrolyte.bulk
+            b
+            for b in prescribing
+            if b.ground_potential() is not None and b.prescribed(electrolyte) == electrolyte.mobile_bulk
         ]
         if not grounded:
             return "no boundary holds both the potential and the bulk concentrations"

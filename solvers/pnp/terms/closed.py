@@ -32,7 +32,9 @@ class ClosedDomain(BorderTerm):
     """Prescribed amounts with their equations, and the charge on walls that nothing grounds.
 
     Attributes:
-        prescribed_amounts: prescribed amounts of species, scaled, by name.
+        totals: weights of the species in each prescribed amount, shape (amounts, N): one for a species alone, several
+            where reactions conserve a total.
+        prescribed_amounts: prescribed amounts, scaled, by the name of the species that stands for each.
         wall_charge_density: charge spread over all walls of a domain that nothing grounds, C/m^2; ``None`` elsewhere.
     """
 
@@ -45,6 +47,7 @@ class ClosedDomain(BorderTerm):
             self.prescribed = [Condition(fields.count, node)]
         self.species = [fields.names.index(name) for name in fields.signature.amount_constrained]
         self.shared = [Condition(i, node) for i in self.species]
+        self.totals = np.array(fields.signature.totals or np.eye(fields.count)[self.species]).reshape(-1, fields.count)
         self.prescribed_amounts: dict[str, float] = {}
         self.wall_charge_density: float | None = None
         self._closing: np.ndarray | None = None
@@ -54,8 +57,10 @@ class ClosedDomain(BorderTerm):
         if step.wall_charge is not None:  # a stage changes neither amounts nor the charge inside
             return
         problem_data, scales, names = step.problem_data, step.scales, self.fields.signature.amount_constrained
-        amounts = amounts_of(problem_data.closed or Closed(), problem_data.electrolyte, names, step.volume)
-        self.prescribed_amounts = {name: amount / scales.amount for name, amount in amounts.items()}
+        electrolyte = problem_data.electrolyte
+        amounts = amounts_of(problem_data.closed or Closed(), electrolyte, electrolyte.names, step.volume)
+        totals = self.total_amounts(np.array([*amounts.values()]) / scales.amount).tolist()
+        self.prescribed_amounts = dict(zip(names, totals, strict=True))
         self.wall_charge_density, self._closing = None, None
         if not self.fields.signature.grounded:
             if problem_data.transient:
@@ -76,10 +81,11 @@ class ClosedDomain(BorderTerm):
             term.add_load(load)
             loads.append([load.sum(axis=0), np.abs(load).sum(axis=0)])
         unit = step.scales.current / FARADAY
-        net, size = reduced(self.fields.comm, np.array(loads).sum(axis=0), MPI.SUM) * unit
-        for i in self.species:
+        net, size = reduced(self.fields.comm, np.array(loads).sum(axis=0), MPI.SUM)[:, :-1] * unit
+        nets, sizes = self.total_amounts(net), np.abs(self.totals) @ size
+        for i, of_total, total_size in zip(self.species, nets.tolist(), sizes.tolist(), strict=True):
             valence = step.problem_data.electrolyte.species[i].valence
-            check_inflow(self.fields.names[i], float(net[i]), float(size[i]), valence)
+            check_inflow(self.fields.names[i], of_total, total_size, valence)
 
     def _set_closing_load(self, step: StepData) -> None:
         """Set the load of the wall charge that Gauss' law requires of a domain that nothing grounds. Collective."""
@@ -116,13 +122,23 @@ class ClosedDomain(BorderTerm):
         if not self.species:
             return []
         amounts = self.fields.weights.integral(np.ones(self.fields.owned), self.fields.storage())
-        return [amounts[i] - self.prescribed_amounts[self.fields.names[i]] for i in self.species]
+        return [
+            total - self.prescribed_amounts[self.fields.names[i]]
+            for i, total in zip(self.species, self.total_amounts(amounts).tolist(), strict=True)
+        ]
+
+    def total_amounts(self, amounts: np.ndarray) -> np.ndarray:
+        """Amounts of the totals, of the amounts of all species, shape (N,)."""
+        return self.totals @ amounts
 
     @override
     def rows(self) -> list[BorderRow]:
         variables, functions = self.fields.variables, self.fields.functions
         whole = np.arange(self.fields.owned)
-        return [BorderRow(slopes=[(i, whole, variables.amount_slope(functions[i]))]) for i in self.species]
+        return [
+            BorderRow(slopes=[(int(j), whole, total[j] * variables.amount_slope(functions[j])) for j in np.flatnonzero(total)])
+            for total in self.totals
+        ]
 
 
 def _one_node(space: Any) -> np.ndarray:

@@ -24,8 +24,10 @@ class Storage(Term):
 
     def __init__(self, fields: Fields, problem_data: ProblemData) -> None:
         super().__init__(fields, problem_data)
-        last = fields.count
-        self.pairs = [pair for i in range(last) for pair in ((i, i), (last, i))]
+        last, nodal = fields.count, fields.signature.has_chemistry and fields.variables.lumped
+        self._nodal = nodal
+        for i in range(last):
+            (self.nodal_pairs if nodal else self.pairs).extend(((i, i), (last, i)))
 
     @override
     def integrands(self) -> Iterator[tuple[int, Any]]:
@@ -50,11 +52,16 @@ class Storage(Term):
         for i, w in enumerate(self.fields.functions[:-1]):
             charge = blocks.write(last, i)
             self.fields.variables.fill_storage_slope(charge, w)
-            if c.storage_rate:
+            if c.storage_rate and self._nodal:
+                diagonal = charge.getDiagonal()
+                diagonal.scale(c.storage_rate)
+                blocks.add(i, i).setDiagonal(diagonal, addv=True)
+                diagonal.destroy()
+            elif c.storage_rate:
                 blocks.add(i, i).axpy(c.storage_rate, charge, structure=True)
             charge.scale(-c.valence[i])
 
     @override
     def charge_response(self) -> np.ndarray:
         c = np.maximum(self.fields.concentrations()[: self.fields.owned], 0.0)
-        return np.asarray(c @ self.fields.coefficients.valence**2)
+        return np.asarray(c @ (self.fields.coefficients.valence**2 * self.fields.moves))

@@ -25,7 +25,8 @@ class Transport(Term):
     def __init__(self, fields: Fields, problem_data: ProblemData) -> None:
         super().__init__(fields, problem_data)
         last = fields.count
-        self.pairs = [pair for i in range(last) for pair in ((i, i), (i, last))]
+        self._moving = [i for i in range(last) if i not in fields.immobile]
+        self.pairs = [pair for i in self._moving for pair in ((i, i), (i, last))]
         self._at_nodes = np.ones(last)  # diffusivities over their largest ones
         if profiles := fields.signature.diffusivity:
             self._at_nodes = np.column_stack([fields.weights.at_nodes(profile)[: fields.owned] for profile in profiles])
@@ -33,7 +34,8 @@ class Transport(Term):
     @override
     def integrands(self) -> Iterator[tuple[int, Any]]:
         fields, coefficients, v = self.fields, self.fields.coefficients, self.fields.operators.v
-        for i, w in enumerate(fields.functions[:-1]):
+        for i in self._moving:
+            w = fields.functions[i]
             D, z = float(coefficients.diffusivity[i]), float(coefficients.valence[i])
             c = fields.variables.concentration(w)
             yield i, stiffness(D, c, v) + drift(D * z, fields.phi, c, v)
@@ -41,13 +43,15 @@ class Transport(Term):
     @override
     def add_residual(self, residual: np.ndarray) -> None:
         c = self.fields.coefficients
-        for i, (w, variables) in enumerate(zip(self.fields.functions[:-1], self.fields.transport, strict=True)):
+        for i in self._moving:
+            w, variables = self.fields.functions[i], self.fields.transport[i]
             residual[:, i] += c.diffusivity[i] * variables.flux(w, c.valence[i])
 
     @override
     def add_jacobian(self, blocks: Blocks) -> None:
         c, last = self.fields.coefficients, self.fields.count
-        for i, (w, variables) in enumerate(zip(self.fields.functions[:-1], self.fields.transport, strict=True)):
+        for i in self._moving:
+            w, variables = self.fields.functions[i], self.fields.transport[i]
             own, conduction = blocks.write(i, i), blocks.write(i, last)
             variables.fill_flux_slope(own, w, c.valence[i])
             own.scale(c.diffusivity[i])
