@@ -83,7 +83,7 @@ def expand_buffer(table: Any, key: str, ligands: Mapping[str, Ligand]) -> Expand
     for site in sites:
         _add_site(species, reactions, buffer, table, "_".join(filter(None, [name, site.get("name")])), site, total,
                   _diffusivity(buffer, entry, table, key), ligands)  # fmt: skip
-    amount = format_quantity(total, CONCENTRATION)
+    amount = format_quantity(float(f"{total:.6g}"), CONCENTRATION)
     source = f"; {source_of(entry)}" if buffer.use is not None else ""
     note = f"{buffer.use or 'a buffer of one site'}, {amount}: {', '.join(s['name'] for s in species)}{source}"
     return Expanded(name, species, reactions, note)

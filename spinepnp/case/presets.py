@@ -27,7 +27,7 @@ WAVEFORM_KEYS = {"waveform", *(key for keys in WAVEFORMS.values() for part in ke
 
 @dataclass(frozen=True)
 class ShortForm:
-    """The table [electrolyte] of a case before its buffers were expanded; two of them are equal, as they change nothing.
+    """The table [electrolyte] of a case before its buffers were expanded. Two of them are equal: they change nothing.
 
     Attributes:
         electrolyte: keys of the table that the expansion changed, as they stand in a file; ``None`` without buffers.

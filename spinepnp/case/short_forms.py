@@ -31,7 +31,8 @@ class SpeciesShort(Table):
     """Short form of a species.
 
     Attributes:
-        use: name of a preset, which gives name, valence and diffusivity where they are not given; `./spine list presets`.
+        use: name of a preset, which gives name, valence and diffusivity where they are not given;
+            `./spine list presets`.
         medium: medium of which the preset's diffusivity is taken.
     """
 

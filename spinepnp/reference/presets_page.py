@@ -74,9 +74,8 @@ def _values(kind: str, entry: dict[str, Any]) -> Iterator[str]:
         for state in site["states"]:
             constant = dissociation_constant(state) * 1e3
             after = f" after {state['from']}" if "from" in state else ""
-            yield (
-                f"{of_site}: {state['ligand']}{after} {state['forward']}, {state['backward']}, affinity {constant:.3g} uM"
-            )
+            rates = f"{state['forward']}, {state['backward']}"
+            yield f"{of_site}: {state['ligand']}{after} {rates}, affinity {constant:.3g} uM"
 
 
 def lines(name: str) -> Iterator[str]:

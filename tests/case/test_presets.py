@@ -9,13 +9,16 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.linalg import null_space
 
-from spinepnp.case import expand_presets
+from spinepnp.batch.sweep import load_sweep
+from spinepnp.case import expand_presets, load_case
+from spinepnp.case.case import make_case
+from spinepnp.case.digest import case_digest
 from spinepnp.case.preset_library import library
 from spinepnp.commands.list import list_topics
 from spinepnp.errors import CaseError
 from spinepnp.reference import presets_page, schema
 from spinepnp.units import CONCENTRATION, FIRST_ORDER, SECOND_ORDER, parse_quantity
-from support import ROOT
+from support import CASES, ROOT
 
 #: Bulk of the ions that buffers bind, mol/m^3.
 BULK = {"Ca": 1e-4, "Mg": 0.59}
@@ -235,6 +238,100 @@ def test_tables_without_presets_stay_as_they_are():
     }
     tables, notes, short = expand_presets(data)
     assert (tables, notes, short.electrolyte) == (data, {}, None)
+
+
+# --- whole cases
+
+
+def whole(*changes, removals=()):
+    """Shipped case with buffers, changed."""
+    return load_case(CASES / "calcium_dye.toml", changes, removals)
+
+
+def totals(case):
+    bulk = case.electrolyte.bulk
+    return {name: bulk[name] + bulk[f"{name}_Ca"] for name in ("CB_medium", "OGB1")}
+
+
+def test_the_resolved_case_is_plain_and_says_where_it_comes_from():
+    case = whole()
+    tables = tomllib.loads(case.to_toml())
+    assert "buffers" not in tables["electrolyte"]
+    assert "use" not in str(tables["electrolyte"])
+    assert tables["presets"]["electrolyte.species.Ca"].startswith("Ca in cytosol; Allbritton")
+    assert tables["presets"]["electrolyte.buffers.CB"].startswith(
+        "calbindin-D28k, 0.04 mM: CB_medium, CB_medium_Ca, CB_"
+    )
+    # The same case by hand, without presets, has the same digest; in_equilibrium is asked for by the bath.
+    del tables["presets"]
+    assert case_digest(make_case(tables)) == case_digest(case)
+    assert case_digest(whole("electrolyte.buffers.0.concentration='41 uM'")) != case_digest(case)
+
+
+def test_keys_of_buffers_are_set_and_removed_by_name_or_number():
+    for path in ("electrolyte.buffers.OGB-1.concentration", "electrolyte.buffers.1.concentration"):
+        assert totals(whole(f"{path}='20 uM'"))["OGB1"] == pytest.approx(0.02)
+    bare = whole(
+        removals=["electrolyte.buffers.calbindin-D28k", "electrolyte.buffers.0", "electrolyte.buffers.endogenous"]
+    )
+    assert bare.electrolyte.names == ("K", "Cl", "Ca")
+    assert bare.electrolyte.bulk["Cl"] == pytest.approx(150.0002, rel=1e-14)
+    assert whole("electrolyte.species.Ca.medium=water").electrolyte.species[2].diffusivity == pytest.approx(790e-12)
+
+
+@pytest.mark.parametrize(
+    ("vary", "values"),
+    [
+        ("electrolyte.buffers.OGB-1.concentration", ["20 uM", "50 uM"]),
+        ("electrolyte.species.Ca.concentration", ["50 nM", "1 uM"]),
+    ],
+)
+def test_buffers_follow_what_a_case_varies(vary, values):
+    case = whole(f"study.vary={vary}", f"study.values={values}")
+    points = case.points()
+    for point in points:
+        bulk = point.electrolyte.bulk
+        free = bulk["Ca"] / (bulk["Ca"] + 140.0 / 4.3e5)
+        assert bulk["OGB1_Ca"] == pytest.approx(free * totals(point)["OGB1"], rel=1e-12)
+        point.electrolyte.check()
+    dye, calcium = ([point.electrolyte.bulk[name] for point in points] for name in ("OGB1", "Ca"))
+    assert dye[0] != dye[1]
+    assert (calcium[0] != calcium[1]) == (vary.split(".")[1] == "species")
+    again = make_case(tomllib.loads(case.to_toml()))  # buffers are left to each value
+    assert again.to_toml() == case.to_toml()
+    assert [p.electrolyte.bulk for p in again.points()] == [p.electrolyte.bulk for p in points]
+    # What follows from a buffer is no key of the case.
+    with pytest.raises(CaseError, match=r"leads through electrolyte.species.OGB1, which is not there"):
+        whole("study.vary=electrolyte.species.OGB1.concentration", "study.values=['1 uM']").points()
+
+
+def test_a_sweep_varies_a_buffer(tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_text(
+        f'base = {{ case = "{CASES / "calcium_dye.toml"}" }}\n'
+        '[axes]\n"electrolyte.buffers.OGB-1.concentration" = ["20 uM", "50 uM"]\n'
+        'unset = [[], ["electrolyte.buffers.0"]]\n'
+    )
+    jobs = load_sweep(path).jobs
+    assert [job.error for job in jobs] == [""] * 4
+    assert len({job.key for job in jobs}) == 4
+    assert jobs[2].columns["electrolyte.buffers.OGB-1.concentration_mM"] == 0.05
+    assert "CB_medium" in jobs[2].case().electrolyte.names
+    assert "CB_medium" not in jobs[3].case().electrolyte.names
+
+
+def test_receptors_make_a_whole_case():
+    case = whole(removals=["boundaries.top.current"])
+    tables = case.to_dict()
+    tables["boundaries"]["top"] = {
+        "capacitance": {"value": "1 uF/cm^2"},
+        "outside": {"concentrations": {"K": "4 mM", "Ca": "2 mM"}},
+        "mechanism": [{"use": "AMPA", "conductance": "1 nS"}, {"use": "NMDA", "conductance": "0.1 nS"}],
+    }
+    made = make_case(tables)
+    fast, slow = made.boundaries["top"].mechanisms
+    assert (fast.moved, slow.magnesium, slow.rise) == (("K", "Ca"), 1.0, pytest.approx(3.3e-3))
+    assert case_digest(make_case(tomllib.loads(made.to_toml()))) == case_digest(made)
 
 
 # --- what the user reads
