@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.electrolyte import Electrolyte, Species
 
 #: Largest |z u| whose exponential is far from overflow.
 LARGEST_EXPONENT = 600.0
@@ -38,11 +38,17 @@ class Electroneutral:
     def _valence(self) -> int:
         return self.electrolyte.species[self.electrolyte.index(self.injected)].valence
 
+    @property
+    def _fixed_charge(self) -> float:
+        """Uniform fixed charge and that of immobile species, mol/m^3."""
+        immobile = sum(s.valence * s.concentration for s in self.electrolyte.species if s.diffusivity == 0.0)
+        return self.electrolyte.uniform_charge + immobile
+
     def concentrations(self, u: np.ndarray) -> np.ndarray:
         """Concentrations (species, *u.shape), mol/m^3, at u = V/V_T relative to the grounded bulk, any shape."""
         u = np.asarray(u, dtype=float)
         k = self.electrolyte.index(self.injected)
-        c = np.stack([s.concentration * np.exp(-s.valence * u) for s in self.electrolyte.species])
+        c = np.stack([s.concentration * np.exp(-_mobile_valence(s) * u) for s in self.electrolyte.species])
         others = sum((s.valence * c[j] for j, s in enumerate(self.electrolyte.species) if j != k), np.zeros_like(u))
         c[k] = -(others + self.electrolyte.uniform_charge) / self._valence
         return c
@@ -51,15 +57,15 @@ class Electroneutral:
         """Electroneutral potential Phi(u), mol/m^3."""
         u = np.asarray(u, dtype=float)
         k, z_k = self.electrolyte.index(self.injected), self._valence
-        total = -self.electrolyte.uniform_charge * u
+        total = -self._fixed_charge * u
         for j, s in enumerate(self.electrolyte.species):
-            if j != k:
+            if j != k and s.diffusivity != 0.0:
                 total = total - (s.valence / z_k - 1.0) * s.concentration * np.expm1(-s.valence * u)
         return total
 
     def phi_slope(self, concentrations: np.ndarray) -> np.ndarray:
         """Derivative of Phi by u, mol/m^3, at concentrations of shape (species, ...), mol/m^3."""
-        squares = np.array([s.valence**2 for s in self.electrolyte.species])
+        squares = np.array([_mobile_valence(s) ** 2 for s in self.electrolyte.species])
         return np.asarray(np.tensordot(squares, concentrations, axes=1) / self._valence)
 
     def _largest_u(self) -> float:
@@ -81,7 +87,7 @@ class Electroneutral:
 
             u = brentq(lambda v: float(self.concentrations(np.array(v))[k]), 0.0, far, xtol=1e-14, rtol=1e-14)
             return u, float(self.phi(np.array(u)))
-        limit = -math.inf if self.electrolyte.uniform_charge * sign < 0.0 else float(self.phi(np.array(far)))
+        limit = -math.inf if self._fixed_charge * sign < 0.0 else float(self.phi(np.array(far)))
         return -sign * math.inf, limit
 
     def potential(self, phi: np.ndarray) -> np.ndarray:
@@ -98,9 +104,9 @@ class Electroneutral:
             raise ValueError("beyond the limiting current")
         z_k = self._valence
         # Neutral species, and those of the injected valence, do not enter Phi: most often one exponential remains.
-        parts = [s for s in self.electrolyte.species if s.valence not in (0, z_k) and s.concentration > 0.0]
+        parts = [s for s in self.electrolyte.species if _mobile_valence(s) not in (0, z_k) and s.concentration > 0.0]
         valences = {s.valence for s in parts}
-        if self.electrolyte.uniform_charge == 0.0 and len(valences) == 1 and (z := valences.pop()) * z_k < 0:
+        if self._fixed_charge == 0.0 and len(valences) == 1 and (z := valences.pop()) * z_k < 0:
             return np.asarray(-np.log1p(phi / ((1.0 - z / z_k) * sum(s.concentration for s in parts))) / z)
         from scipy.optimize import elementwise
 
@@ -114,3 +120,8 @@ class Electroneutral:
             lambda u, target: self.phi(u) - target, (lower, upper), args=(phi,), tolerances={"xrtol": 1e-15}
         )
         return np.where(phi == 0.0, 0.0, result.x)
+
+
+def _mobile_valence(species: Species) -> int:
+    """Valence of a species that moves; zero of another one, whose concentration stays."""
+    return species.valence if species.diffusivity != 0.0 else 0

@@ -71,9 +71,9 @@ def equilibrium(network: ReactionNetwork, c: np.ndarray) -> np.ndarray:
     if not rates.size or imbalance(network, c)[0] <= EQUILIBRIUM_TOLERANCE**2:
         return c
     end = RELAXATION / float(rates.min())
-    found = solve_ivp(
-        change, (0.0, end), c / unit, method="Radau", rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE
-    ).y[:, -1]
+    found = solve_ivp(change, (0.0, end), c / unit, method="Radau", rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE).y[
+        :, -1
+    ]
     left = np.maximum(found, 0.0)
     present = left > USED_UP
     conserved = np.array([total.weights for total in network.totals]).reshape(-1, len(c))
@@ -92,7 +92,9 @@ def equilibrium(network: ReactionNetwork, c: np.ndarray) -> np.ndarray:
     result = np.zeros(len(c))
     result[present] = np.exp(polished.x) * unit
     if imbalance(network, result)[0] > EQUILIBRIUM_TOLERANCE:
-        raise CaseError("electrolyte.equilibrate", "the reactions come to no rest from the bulk; correct a rate, or drop it")
+        raise CaseError(
+            "electrolyte.equilibrate", "the reactions come to no rest from the bulk; correct a rate, or drop it"
+        )
     return result
 
 

@@ -315,9 +315,7 @@ def _totals(net: np.ndarray, allowed: list[int], pivots: list[int]) -> tuple[Tot
         found.append((columns[k], weights))
     vectors = _with_few_negatives([weights for _, weights in found])
     return tuple(
-        Total(_whole(weights), pivot)
-        for (pivot, _), weights in zip(found, vectors, strict=True)
-        if pivot in pivots
+        Total(_whole(weights), pivot) for (pivot, _), weights in zip(found, vectors, strict=True) if pivot in pivots
     )
 
 

@@ -230,8 +230,7 @@ class BlockPreconditioner:
         now, before = self._fields.coefficients.diffusivity, self._generation_made_for
         in_time = bool(self._fields.coefficients.storage_rate)
         moves = now > 0.0
-        old = before is None or not in_time
-        old = old or np.any(np.abs(np.log(now[moves] / before[moves])) > np.log(ONE_GENERATION))
+        old = before is None or not in_time or _far_apart(now[moves], before[moves])
         if old or renewed:
             self.generation += 1
             self._generation_made_for = now.copy()
@@ -384,3 +383,8 @@ class BlockPreconditioner:
             item.destroy()
         if self._conductor is not None:
             self._conductor.destroy()
+
+
+def _far_apart(now: np.ndarray, before: np.ndarray) -> bool:
+    """Whether two time steps, given by diffusivities, differ by more than a generation allows."""
+    return bool(np.any(np.abs(np.log(now / before)) > np.log(ONE_GENERATION)))

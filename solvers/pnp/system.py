@@ -231,7 +231,13 @@ class System:
             through = self.step_data.step_size * self.equations.through()
             return bool(
                 step_conserves(
-                    self._comm, self._nodal_flux[:, :-1], free, self.equations.load, history, through, self.sensitivity,
+                    self._comm,
+                    self._nodal_flux[:, :-1],
+                    free,
+                    self.equations.load,
+                    history,
+                    through,
+                    self.sensitivity,
                     self._totals,
                 )
                 and self._circuits_close()
@@ -239,7 +245,9 @@ class System:
         if not self.closed.prescribed_amounts:
             return True
         amounts = self.closed.total_amounts(self.state.amounts())
-        return amounts_are_met(dict(zip(self.closed.prescribed_amounts, amounts, strict=True)), self.closed.prescribed_amounts)
+        return amounts_are_met(
+            dict(zip(self.closed.prescribed_amounts, amounts, strict=True)), self.closed.prescribed_amounts
+        )
 
     def _circuits_close(self) -> bool:
         """Whether the net currents through boundaries at an unknown potential obey their equations. Collective."""

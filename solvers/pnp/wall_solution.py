@@ -18,7 +18,7 @@ class WallSolution:
     Attributes:
         potential: potential relative to that which counts as zero, scaled, shape (n,).
         concentrations: concentrations, mol/m^3, shape (n, N).
-        charges: concentrations times valences, mol/m^3, shape (n, N).
+        charges: concentrations of the species that move times their valences, mol/m^3, shape (n, N).
         slope: derivative of the concentrations of the nodes by their unknowns, mol/m^3, shape (n, N).
         factors: factors e^(-z_i w) of the concentrations beside the layer, shape (n, N); ``None`` at the nodes.
         shift: derivative of w by each concentration of the nodes, m^3/mol, shape (n, N); ``None`` at the nodes.
@@ -63,7 +63,7 @@ def wall_solution(fields: Fields, scales: Scales, at_nodes: np.ndarray, fixed: n
     if fixed is None:
         inside = c * scales.concentration
         return WallSolution(phi, inside, inside * valence, slope)
-    trace = neutral_trace(c, valence, fixed)
+    trace = neutral_trace(c, valence, fixed, fields.moves)
     inside = trace.concentrations * scales.concentration
     shift = trace.shift_slopes / scales.concentration
-    return WallSolution(phi + trace.shift, inside, inside * valence, slope, trace.factors, shift)
+    return WallSolution(phi + trace.shift, inside, inside * valence * fields.moves, slope, trace.factors, shift)

@@ -63,7 +63,9 @@ def refuse_negative(
     lowest, largest = minimum(comm, values), -minimum(comm, -values)
     allowed = np.full(len(names), NEGATIVE * largest.max() + NEGATIVE_OF_SCALE * system.step_data.scales.concentration)
     if problem_data.electrolyte.has_chemistry:
-        allowed = np.maximum(UNDERSHOOT_OF_REACTANTS * largest, NEGATIVE_OF_SCALE * system.step_data.scales.concentration)
+        allowed = np.maximum(
+            UNDERSHOOT_OF_REACTANTS * largest, NEGATIVE_OF_SCALE * system.step_data.scales.concentration
+        )
     elif problem_data.transient:
         # The undershoot is the larger the shorter the step. It passes; results say how far.
         bulk = np.array([*problem_data.electrolyte.bulk.values()])

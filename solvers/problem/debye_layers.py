@@ -131,11 +131,15 @@ class _Layers:
         self._mesh, self._heights, self._weights = discretisation.mesh, discretisation.heights, discretisation.weights
         self._state, self._electrolyte, self._scales = state, electrolyte, scales
         self._boundaries = boundaries
-        self._valence = np.array([s.valence for s in electrolyte.species], dtype=float)
+        charge = np.array([s.valence for s in electrolyte.species], dtype=float)
+        moves = np.array([s.diffusivity != 0.0 for s in electrolyte.species])
+        self._valence = charge * moves
         diffusivity = [electrolyte.effective_diffusivity(s) for s in electrolyte.species]
         self._diffusivity = np.array(diffusivity) / scales.diffusivity  # the largest ones
         self._fixed = self._weights.fixed_charge_density(electrolyte.charged_regions) / scales.concentration
         self._fixed += electrolyte.uniform_charge / scales.concentration
+        if not moves.all():
+            self._fixed += state.concentrations[:, ~moves] @ charge[~moves]
         self._everywhere = np.column_stack([state.concentrations, self._fixed])
 
     def all(self) -> dict[str, Layer]:

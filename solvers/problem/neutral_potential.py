@@ -33,6 +33,7 @@ class NeutralPotentials:
     def __init__(self, problem: Problem, data: ProblemData) -> None:
         self._weights, electrolyte = problem.weights, data.electrolyte
         self._V_T, self._valences = electrolyte.V_T, np.array([s.valence for s in electrolyte.species])
+        self._moves = np.array([float(s.diffusivity != 0.0) for s in electrolyte.species])
         self.names = tuple(name for name in membrane_names(data) if electrolyte.has_ions)
         fixed = np.full(len(self._weights.volume), electrolyte.uniform_charge)
         if self.names and electrolyte.charged_regions:
@@ -52,6 +53,6 @@ class NeutralPotentials:
         """
         own = []
         for nodes, share, fixed in self._at:
-            shift = neutral_trace(unknowns[nodes, :-1], self._valences, fixed).shift
+            shift = neutral_trace(unknowns[nodes, :-1], self._valences, fixed, self._moves).shift
             own.append(share @ (unknowns[nodes, -1] + self._V_T * shift))
         return reduced(self._weights.comm, np.array(own), MPI.SUM) if own else np.empty(0)

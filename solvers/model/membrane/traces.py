@@ -41,7 +41,9 @@ class NeutralTrace:
     shift_slopes: np.ndarray
 
 
-def neutral_trace(c: np.ndarray, valences: np.ndarray, fixed: np.ndarray | float = 0.0) -> NeutralTrace:
+def neutral_trace(
+    c: np.ndarray, valences: np.ndarray, fixed: np.ndarray | float = 0.0, moves: np.ndarray | float = 1.0
+) -> NeutralTrace:
     """Neutral solution in equilibrium with that at the wall.
 
     Where ions of one sign alone stand at a point there is none; the shift then ends at a bound.
@@ -50,11 +52,13 @@ def neutral_trace(c: np.ndarray, valences: np.ndarray, fixed: np.ndarray | float
         c: concentrations at the wall, shape (n, N); those below zero count as zero.
         valences: valences of the species, shape (N,).
         fixed: fixed charge in the same unit, shape (n,) or one value.
+        moves: one for each species that moves, zero for one whose concentration stays, shape (N,).
     """
-    z, positive = np.asarray(valences, dtype=float), np.maximum(c, 0.0)
+    charge, positive = np.asarray(valences, dtype=float), np.maximum(c, 0.0)
+    z = charge * moves
     w = np.zeros(len(c))
     for _ in range(MOST_ITERATIONS):
-        charges = positive * np.exp(-np.multiply.outer(w, z)) * z
+        charges = positive * np.exp(-np.multiply.outer(w, z)) * charge
         slope = charges @ z
         change = np.divide(charges.sum(axis=1) + fixed, slope, out=np.zeros_like(w), where=slope > 0.0)
         w = np.clip(w + np.clip(change, -LONGEST, LONGEST), -LARGEST, LARGEST)
@@ -63,4 +67,4 @@ def neutral_trace(c: np.ndarray, valences: np.ndarray, fixed: np.ndarray | float
     factors = np.exp(-np.multiply.outer(w, z))
     response = (positive * factors) @ z**2
     over = np.divide(1.0, response, out=np.zeros_like(w), where=response > 0.0)
-    return NeutralTrace(w, c * factors, factors, z * factors * over[:, None])
+    return NeutralTrace(w, c * factors, factors, charge * factors * over[:, None])

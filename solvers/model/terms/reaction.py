@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, override
+import operator
+from typing import TYPE_CHECKING, override
 
 import numpy as np
+from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.messages import entry_key
@@ -32,8 +34,9 @@ class ReactionKeys(Table):
             totals and the charge.
     """
 
-    reactions: tuple[Reaction, ...] = ()
-    equilibrate: Flag = False
+    # Left out where they change nothing: cases without reactions keep their digests.
+    reactions: tuple[Reaction, ...] = Field(default=(), exclude_if=operator.not_)
+    equilibrate: Flag = Field(default=False, exclude_if=operator.not_)
 
 
 class Reactions(TermKeys):
@@ -87,6 +90,12 @@ class Reactions(TermKeys):
             _refuse_accumulation(data)
 
     @override
+    def bounds_potential(self, electrolyte: Electrolyte, boundaries: Boundaries) -> bool:
+        """Whether no charge is fixed, and none is made where the solution rests."""
+        fixed = any(s.valence for s in electrolyte.species if s.diffusivity == 0.0)
+        return not fixed and not self._changing_ions(electrolyte)
+
+    @override
     def signature(self, data: ProblemData) -> Hashable:
         """Equations and regions of the reactions."""
         return tuple((reaction.equation, reaction.region) for reaction in data.electrolyte.reactions)
@@ -94,10 +103,6 @@ class Reactions(TermKeys):
     @override
     def produces(self, electrolyte: Electrolyte) -> set[str]:
         return {name for name, reacts in zip(electrolyte.names, electrolyte.network.reacts, strict=True) if reacts}
-
-    @override
-    def bounds_potential(self, electrolyte: Electrolyte, boundaries: Boundaries) -> bool:
-        return not self._changing_ions(electrolyte)
 
     def _changing_ions(self, electrolyte: Electrolyte) -> list[str]:
         """Ions that reactions change."""

@@ -136,7 +136,9 @@ class ClosedDomain(BorderTerm):
         variables, functions = self.fields.variables, self.fields.functions
         whole = np.arange(self.fields.owned)
         return [
-            BorderRow(slopes=[(int(j), whole, total[j] * variables.amount_slope(functions[j])) for j in np.flatnonzero(total)])
+            BorderRow(
+                slopes=[(int(j), whole, total[j] * variables.amount_slope(functions[j])) for j in np.flatnonzero(total)]
+            )
             for total in self.totals
         ]
 

@@ -87,8 +87,8 @@ class Reactions(Term):
             if not (self._steady and i in self._rows):
                 variables.add_nodal_slope(blocks.add(i, j), -(by_unknown[:, :, j] @ self._network.net[:, i]))
         for pivot, weights in self._rows.items() if self._steady else ():
-            for j in np.flatnonzero(weights):
-                variables.add_nodal_slope(blocks.add(pivot, int(j)), weights[j] * slope[:, j])
+            for k in np.flatnonzero(weights).tolist():
+                variables.add_nodal_slope(blocks.add(pivot, k), weights[k] * slope[:, k])
 
     @override
     def production(self) -> np.ndarray:
