@@ -122,7 +122,7 @@ def _row(entry: dict[str, Any]) -> str:
     if entry["unverified"]:
         sources.append(f"**unverified** {', '.join(entry['unverified'])}")
     cells = ("; ".join(about), "; ".join(entry["values"]), "; ".join(sources))
-    return f"| `{entry['name']}` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return f"| `\"{entry['name']}\"` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 if __name__ == "__main__":
