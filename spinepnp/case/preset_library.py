@@ -46,6 +46,8 @@ def preset(kind: str, name: object, key: str) -> dict[str, Any]:
 
 
 def source_of(entry: dict[str, Any]) -> str:
-    """Source of a preset, with those of its values, on one line."""
-    others = "; ".join(f"{key}: {source}" for key, source in entry.get("sources", {}).items())
-    return entry["source"] + (f"; {others}" if others else "")
+    """Source of a preset, with those of its values and what could not be verified, on one line."""
+    parts = [entry["source"], *(f"{key}: {source}" for key, source in entry.get("sources", {}).items())]
+    if "unverified" in entry:
+        parts.append(f"unverified: {', '.join(entry['unverified'])}")
+    return "; ".join(parts)

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from typing import Any
 
+from spinepnp.case.preset_library import source_of
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES
 from spinepnp.reference import catalogue, keys_page, presets_page, results_page, schema
@@ -123,9 +124,7 @@ def _description(topic: str, entry: dict[str, Any]) -> str:
         case "kinetics" if entry["celsius"] is not None:
             return f"{entry['title']}; rates at {entry['celsius']:g} degrees Celsius"
         case "presets":
-            parts = [f"[{entry['kind']}] {entry['title']}: {', '.join(entry['values'])}", entry["source"]]
-            unverified = [f"unverified: {', '.join(entry['unverified'])}"] if entry["unverified"] else []
-            return "; ".join([*parts, *unverified])
+            return f"[{entry['kind']}] {entry['title']}: {', '.join(entry['values'])}; {source_of(entry)}"
         case "formulas":
             return f"{entry['quantity']}: {entry['title']}"
         case "cases":

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from spinepnp.case.buffers import dissociation_constant
-from spinepnp.case.preset_library import KINDS, library
+from spinepnp.case.preset_library import KINDS, library, source_of
 from spinepnp.errors import CaseError, nearest
 
 INTRODUCTION = """\
@@ -34,9 +34,12 @@ name, and may change each of its keys beside it:
 equilibrium with the bulk concentrations of the ions it binds, and their reactions; [case-file.md](case-file.md#presets)
 tells the rest. Concentrations of proteins and densities of pumps differ between cells: the numbers are places to begin.
 
-The last column names the source; **unverified** stands before keys whose values could not be compared with it.
+The last column names the source; **unverified:** stands before keys whose values could not be compared with it.
 Affinities are dissociation constants, backward over forward rate constants.
 """
+
+#: Keys of an entry that are told as they are.
+KNOWN = ("source", "sources", "celsius", "conditions", "range", "unverified")
 
 #: Headings of the kinds.
 HEADINGS = {"species": "Species", "buffers": "Buffers and indicators", "mechanisms": "Mechanisms of membranes"}
@@ -51,8 +54,7 @@ def entries() -> Iterator[dict[str, Any]]:
                 "kind": kind,
                 "title": entry["what"],
                 "values": list(_values(kind, entry)),
-                **{key: entry[key] for key in ("source", "sources", "celsius", "conditions", "range") if key in entry},
-                "unverified": entry.get("unverified", []),
+                **{key: entry[key] for key in KNOWN if key in entry},
             }
 
 
@@ -99,7 +101,7 @@ def lines(name: str) -> Iterator[str]:
                 yield f"  {key}: {entry[key]}"
         if "celsius" in entry:
             yield f"  temperature: {entry['celsius']:g} degrees Celsius"
-        if entry["unverified"]:
+        if "unverified" in entry:
             yield f"  unverified: {', '.join(entry['unverified'])}"
         yield ""
 
@@ -116,13 +118,11 @@ def page() -> str:
 def _row(entry: dict[str, Any]) -> str:
     """Row of the page."""
     about = [entry["title"], *(f"{key}: {entry[key]}" for key in ("conditions", "range") if key in entry)]
-    sources = [entry["source"], *(f"{key}: {source}" for key, source in entry.get("sources", {}).items())]
+    sources = [source_of(entry).replace("unverified:", "**unverified:**")]
     if "celsius" in entry:
         sources.append(f"{entry['celsius']:g} degrees Celsius")
-    if entry["unverified"]:
-        sources.append(f"**unverified** {', '.join(entry['unverified'])}")
     cells = ("; ".join(about), "; ".join(entry["values"]), "; ".join(sources))
-    return f"| `\"{entry['name']}\"` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return f'| `"{entry["name"]}"` | ' + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 if __name__ == "__main__":

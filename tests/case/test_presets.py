@@ -340,7 +340,7 @@ def test_receptors_make_a_whole_case():
 def test_every_preset_names_its_source():
     for entry in presets_page.entries():
         assert re.search(r"\(\d{4}\)|Handbook|ModelDB", entry["source"]), entry["name"]
-        assert ("source" in entry["unverified"]) >= ("ModelDB" in entry["source"])
+        assert ("source" in entry.get("unverified", [])) >= ("ModelDB" in entry["source"])
 
 
 def test_one_preset_is_listed_with_all_that_is_known(capsys):
