@@ -7,7 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from spinepnp import units
 from spinepnp.errors import CaseError
@@ -115,6 +122,7 @@ class Electrolyte(_KeysOfTerms):
     fixed_charge: FixedCharge = 0.0
     neutral: units.Flag = True
     species: tuple[Species, ...] = Field(min_length=1)
+    _brought: tuple[tuple[Species, ...], tuple[Species, ...]] | None = PrivateAttr(None)  # to equilibrium: from, to
 
     @model_validator(mode="after")
     def _one_thermal_voltage(self) -> Electrolyte:
@@ -132,11 +140,17 @@ class Electrolyte(_KeysOfTerms):
     def _at_equilibrium(self) -> Electrolyte:
         """Bring the bulk to equilibrium where that is asked for."""
         names = [name for reaction in self.reactions for name in reaction.parsed.names]
-        if self.equilibrate and set(names) <= set(self.names):
+        if self.equilibrate and self._brought is None and set(names) <= set(self.names):
             bulk = equilibrium(self.network, np.array([*self.bulk.values()])).tolist()
             species = (s.model_copy(update={"concentration": c}) for s, c in zip(self.species, bulk, strict=True))
-            self.__dict__["species"] = tuple(species)
+            self._brought = self.species, tuple(species)
+            self.__dict__["species"] = self._brought[1]
         return self
+
+    @field_serializer("species", mode="wrap")
+    def _as_given(self, species: tuple[Species, ...], write: SerializerFunctionWrapHandler) -> Any:
+        """Species with the concentrations that were given: a sweep varies those, not their equilibrium."""
+        return write(self._brought[0] if self._brought is not None and species is self._brought[1] else species)
 
     @property
     def V_T(self) -> float:
