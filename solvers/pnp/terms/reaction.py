@@ -29,7 +29,11 @@ from spinepnp.units import FARADAY
 
 
 class Reactions(Term):
-    """Rates of all reactions at the nodes."""
+    """Rates of all reactions at the nodes.
+
+    Attributes:
+        network: reactions with their stoichiometry.
+    """
 
     order = 160
 
@@ -41,6 +45,7 @@ class Reactions(Term):
             if reaction.region is not None:
                 share = fields.weights.share(reaction.region, f"electrolyte.reactions.{k}.region")
                 self._share[:, k] = share[: fields.owned]
+        self.network = network
         self._rows = {total.pivot: np.array(total.weights) for total in network.local_totals}
         pairs = [*network.coupled, *((p, int(j)) for p, row in self._rows.items() for j in np.flatnonzero(row))]
         (self.nodal_pairs if fields.operators.degree == 1 else self.pairs).extend(sorted({*pairs}))
@@ -53,7 +58,7 @@ class Reactions(Term):
     @override
     def update(self, step: StepData) -> None:
         electrolyte, self._scales = step.problem_data.electrolyte, step.scales
-        self._network = electrolyte.network
+        self.network = electrolyte.network
         self._bulk = np.array([*electrolyte.bulk.values()]) / step.scales.concentration
         self._steady = step.states is None
         self._pace = step.step_size / step.scales.rate
@@ -64,28 +69,32 @@ class Reactions(Term):
 
     def _net_rates(self) -> np.ndarray:
         """Net rates of the reactions, mol/(m^3 s), shape (owned dofs, R)."""
-        forward, backward = self._network.rates(self._concentrations() * self._scales.concentration)
+        forward, backward = self.network.rates(self._concentrations() * self._scales.concentration)
         return self._share * (forward - backward)
 
     @override
     def add_residual(self, residual: np.ndarray) -> None:
-        variables, made = self.fields.variables, self._pace * (self._net_rates() @ self._network.net)
-        for i in np.flatnonzero(self._network.reacts):
+        variables, made = self.fields.variables, self._pace * (self._net_rates() @ self.network.net)
+        for i in np.flatnonzero(self.network.reacts):
             residual[:, i] -= variables.of_nodes(made[:, i])
         if self._steady:
             excess = self._concentrations() - self._bulk
             for pivot, weights in self._rows.items():
                 residual[:, pivot] = variables.of_nodes(excess @ weights)
 
+    def rate_slopes(self) -> np.ndarray:
+        """Derivative of the net rates by the concentrations at the nodes, scaled, shape (owned dofs, R, N)."""
+        by_c = self.network.rate_slopes(self._concentrations() * self._scales.concentration) * self._share[:, :, None]
+        return by_c * (self._pace * self._scales.concentration)
+
     @override
     def add_jacobian(self, blocks: Blocks) -> None:
         c, variables = self._concentrations(), self.fields.variables
         slope = variables.slope(c)
-        by_c = self._network.rate_slopes(c * self._scales.concentration) * self._share[:, :, None]
-        by_unknown = by_c * (self._pace * self._scales.concentration) * slope[:, None, :]
-        for i, j in self._network.coupled:
+        by_unknown = self.rate_slopes() * slope[:, None, :]
+        for i, j in self.network.coupled:
             if not (self._steady and i in self._rows):
-                variables.add_nodal_slope(blocks.add(i, j), -(by_unknown[:, :, j] @ self._network.net[:, i]))
+                variables.add_nodal_slope(blocks.add(i, j), -(by_unknown[:, :, j] @ self.network.net[:, i]))
         for pivot, weights in self._rows.items() if self._steady else ():
             for k in np.flatnonzero(weights).tolist():
                 variables.add_nodal_slope(blocks.add(pivot, k), weights[k] * slope[:, k])
@@ -93,7 +102,7 @@ class Reactions(Term):
     @override
     def production(self) -> np.ndarray:
         """Net rate of production of each species, mol/s, shape (N,). Collective."""
-        made = self._net_rates() @ self._network.net
+        made = self._net_rates() @ self.network.net
         weights = self.fields.weights
         return weights.integral(weights.volume, made) * self._scales.length**3
 
