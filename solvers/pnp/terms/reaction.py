@@ -34,7 +34,11 @@ from spinepnp.units import FARADAY
 
 
 class Reactions(Term):
-    """Rates of all reactions at the nodes."""
+    """Rates of all reactions at the nodes.
+
+    Attributes:
+        network: reactions with their stoichiometry.
+    """
 
     order = 160
 
@@ -46,6 +50,7 @@ class Reactions(Term):
             if reaction.region is not None:
                 share = fields.weights.share(reaction.region, f"electrolyte.reactions.{k}.region")
                 self._share[:, k] = share[: fields.owned]
+        self.network = network
         self._rows = [
             (np.flatnonzero(np.all((self._share > 0.0) == pattern, axis=1)), total.pivot, np.array(total.weights))
             for pattern in self._patterns(network)
@@ -68,7 +73,7 @@ class Reactions(Term):
     @override
     def update(self, step: StepData) -> None:
         electrolyte, self._scales = step.problem_data.electrolyte, step.scales
-        self._network = electrolyte.network
+        self.network = electrolyte.network
         self._bulk = np.array([*electrolyte.bulk.values()]) / step.scales.concentration
         self._steady = step.states is None
         self._pace = step.step_size / step.scales.rate
@@ -80,12 +85,12 @@ class Reactions(Term):
     def _net_rates(self) -> np.ndarray:
         """Net rates of the reactions, mol/(m^3 s), shape (owned dofs, R)."""
         with np.errstate(over="ignore", invalid="ignore"):  # Newton refuses what is not finite
-            forward, backward = self._network.rates(self._concentrations() * self._scales.concentration)
+            forward, backward = self.network.rates(self._concentrations() * self._scales.concentration)
             return np.asarray(self._share * (forward - backward))
 
     @override
     def add_residual(self, residual: np.ndarray) -> None:
-        lost = -self._pace * (self._net_rates() @ self._network.net)
+        lost = -self._pace * (self._net_rates() @ self.network.net)
         if self._steady:
             excess = self._concentrations() - self._bulk
             for nodes, pivot, weights in self._rows:
@@ -93,14 +98,18 @@ class Reactions(Term):
         for i in sorted({i for i, _ in self._coupled}):
             residual[:, i] += self.fields.variables.of_nodes(lost[:, i])
 
+    def rate_slopes(self) -> np.ndarray:
+        """Derivative of the net rates by the concentrations at the nodes, scaled, shape (owned dofs, R, N)."""
+        by_c = self.network.rate_slopes(self._concentrations() * self._scales.concentration) * self._share[:, :, None]
+        return by_c * (self._pace * self._scales.concentration)
+
     @override
     def add_jacobian(self, blocks: Blocks) -> None:
         c, variables = self._concentrations(), self.fields.variables
         slope = variables.slope(c)
-        by_c = self._network.rate_slopes(c * self._scales.concentration) * self._share[:, :, None]
-        by_unknown = by_c * (self._pace * self._scales.concentration) * slope[:, None, :]
+        by_unknown = self.rate_slopes() * slope[:, None, :]
         for i, j in self._coupled:
-            lost = -(by_unknown[:, :, j] @ self._network.net[:, i])
+            lost = -(by_unknown[:, :, j] @ self.network.net[:, i])
             for nodes, pivot, weights in self._rows if self._steady else ():
                 if pivot == i:
                     lost[nodes] = weights[j] * slope[nodes, j]
@@ -109,7 +118,7 @@ class Reactions(Term):
     @override
     def production(self) -> np.ndarray:
         """Net rate of production of each species, mol/s, shape (N,). Collective."""
-        made = self._net_rates() @ self._network.net
+        made = self._net_rates() @ self.network.net
         weights = self.fields.weights
         return weights.integral(weights.volume, made) * self._scales.length**3
 
