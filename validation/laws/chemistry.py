@@ -1,4 +1,4 @@
-"""Laws of chemistry: binding, networks in equilibrium, and calcium that is removed or buffered in tubes and at channels.
+"""Laws of chemistry: binding, networks in equilibrium, calcium that is removed or buffered in tubes and at channels.
 
 Diffusion and mass action alone: traces that the field does not move, or uncharged species. Where a law takes the
 current of an ion, it enters as a flux I/(z F) of particles.
@@ -7,7 +7,6 @@ current of an ion, it enters as a flux I/(z F) of particles.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +84,13 @@ class RemovalLaw:
 
     D c'' = k c with D c'(L) = I/(z F S): c = I Lambda sinh(x/Lambda)/(z F S D cosh(L/Lambda)), Lambda = sqrt(D/k).
 
+    Examples:
+        >>> import math
+        >>> from spinepnp.validation.laws import RemovalLaw
+        >>> law = RemovalLaw(1e-6, math.pi * 1e-14, diffusivity=220e-12, rate=1e3, valence=2, current=1e-15)
+        >>> f"{law.range * 1e9:.2f} nm, {float(law.concentration(1e-6)) * 1e3:.6f} uM"
+        '469.04 nm, 0.341924 uM'
+
     Attributes:
         length: length L, m.
         area: cross-section S, m^2.
@@ -109,13 +115,13 @@ class RemovalLaw:
     @property
     def leaving(self) -> float:
         """Share of what enters that leaves at x = 0; the rest is removed."""
-        return 1.0 / math.cosh(self.length / self.range)
+        decay = math.exp(-self.length / self.range)
+        return 2.0 * decay / (1.0 + decay**2)
 
     def concentration(self, x: ArrayLike) -> Values:
         """Concentrations at places x (m), mol/m^3; at the injector I Lambda tanh(L/Lambda)/(z F S D)."""
         flux = self.current / (self.valence * FARADAY * self.area)
-        slope = np.sinh(np.asarray(x, dtype=float) / self.range) / math.cosh(self.length / self.range)
-        return np.asarray(flux * self.range / self.diffusivity * slope)
+        return flux * self.range / self.diffusivity * _sinh_over_cosh(x, self.length, self.range)
 
     def product(self, x: ArrayLike, diffusivity: float) -> Values:
         """Concentrations of the product, none of which is at x = 0 and which cannot pass x = L, mol/m^3.
@@ -131,8 +137,17 @@ class RemovalLaw:
         return np.asarray(rest / diffusivity)
 
 
+def _sinh_over_cosh(x: ArrayLike, length: float, range_: float) -> Values:
+    """sinh(x/Lambda)/cosh(L/Lambda) without overflow."""
+    places = np.asarray(x, dtype=float)
+    decay = np.exp((places - length) / range_) * -np.expm1(-2.0 * places / range_)
+    return np.asarray(decay / (1.0 + math.exp(-2.0 * length / range_)))
+
+
 def excess_buffer_range(diffusivity: float, forward: float, free: float) -> float:
     """Range Lambda = sqrt(D/(k_on B)) of an ion among a buffer that it does not use up, m.
+
+    Such a buffer removes the rise of the ion at a rate k_on B: see `RemovalLaw` for a tube, `nanodomain` for a channel.
 
     Args:
         diffusivity: diffusivity D of the ion, m^2/s.
@@ -211,10 +226,15 @@ def rapid_buffer_diffusivity(capacity: ArrayLike, diffusivity: float, buffer_dif
 
 @dataclass(frozen=True)
 class BufferedTube:
-    """Steady tube into which calcium enters at x = L, with Ca + B <-> CaB, all in equilibrium at x = 0.
+    """Steady tube into which calcium enters at x = L, with Ca + B <-> CaB, in equilibrium at x = 0.
 
-    B and CaB diffuse equally fast and cannot pass x = L. D Ca + D_B CaB is linear at any rate of the binding, as nothing
-    of both is lost.
+    B and CaB diffuse equally fast and cannot pass x = L. D Ca + D_B CaB is linear in x, as nothing of both is lost.
+
+    Examples:
+        >>> from spinepnp.validation.laws import BufferedTube
+        >>> tube = BufferedTube(1e-6, 220e-12, 50e-12, calcium=1e-4, total=0.1, forward=1e5, backward=10.0, flux=1.65e-7)
+        >>> f"{float(tube.rapid(1e-6)) * 1e6:.2f} nM, {tube.range * 1e9:.1f} nm"
+        '113.85 nM, 207.9 nm'
 
     Attributes:
         length: length L, m.
@@ -256,15 +276,15 @@ class BufferedTube:
     def rapid(self, x: ArrayLike) -> Values:
         """Calcium where the binding is in equilibrium at every place, for any flux, mol/m^3.
 
-        D Ca + D_B B Ca/(K + Ca) is linear (Smith 1996), and so a quadratic equation for Ca. The limit of fast rates, from
+        D Ca + D_B B Ca/(K + Ca) is linear in x (Smith 1996): a quadratic equation for Ca. The limit of fast rates, from
         which calcium differs within `range` of the injector.
 
         Args:
             x: places, m.
         """
         K, both = self.dissociation, self.buffer_diffusivity * self.total
-        right = self.diffusivity * self.calcium + self.buffer_diffusivity * self.bound
-        right = right + self.flux * np.asarray(x, dtype=float)
+        at_base = self.diffusivity * self.calcium + self.buffer_diffusivity * self.bound
+        right = at_base + self.flux * np.asarray(x, dtype=float)
         half = 0.5 * (right - self.diffusivity * K - both)
         root = np.sqrt(half**2 + self.diffusivity * K * right)
         # One of the two forms has no cancellation.
@@ -274,10 +294,11 @@ class BufferedTube:
     def linear(self, x: ArrayLike) -> tuple[Values, Values]:
         """Rises of calcium and of the bound buffer to first order in the flux, at any rates, mol/m^3.
 
-        dCa = J/(D + kappa D_B) (x + kappa (D_B/D) Lambda sinh(x/Lambda)/cosh(L/Lambda)) and D_B dCaB = J x - D dCa, with
-        kappa of `buffer_capacity` and Lambda of `range`: the linearised buffer of Naraghi and Neher (1997) in a tube. The
-        error is of the second order in the flux. With a buffer that diffuses much faster than it binds, Lambda is that
-        of `excess_buffer_range` and dCa that of `RemovalLaw` near the injector; an immobile one leaves dCa = J x/D.
+        dCa = J/(D + kappa D_B) (x + kappa (D_B/D) Lambda sinh(x/Lambda)/cosh(L/Lambda)) and D_B dCaB = J x - D dCa,
+        with kappa of `buffer_capacity` and Lambda of `range`: the linearised buffer of Naraghi and Neher (1997) in a
+        tube. The error is of the second order in the flux. With a buffer that diffuses much faster than it binds,
+        Lambda is that of `excess_buffer_range` and dCa that of `RemovalLaw` near the injector; an immobile buffer
+        leaves dCa = J x/D.
 
         Args:
             x: places, m.
@@ -288,14 +309,14 @@ class BufferedTube:
         if D_B == 0.0:
             rise = self.flux * places / D
             return np.asarray(rise), np.asarray(kappa * rise)
-        short = self.range * np.sinh(places / self.range) / math.cosh(self.length / self.range)
+        short = self.range * _sinh_over_cosh(places, self.length, self.range)
         per_flux = self.flux / (D + kappa * D_B)
         return np.asarray(per_flux * (places + kappa * D_B / D * short)), np.asarray(
             per_flux * kappa * (places - short)
         )
 
 
-def equilibrium(stoichiometry: ArrayLike, constants: Sequence[float], start: Sequence[float]) -> Values:
+def equilibrium(stoichiometry: ArrayLike, constants: ArrayLike, start: ArrayLike) -> Values:
     """Concentrations of a network in equilibrium that has the conserved totals of a start, and so its charge.
 
     ln c = g + n^T lambda with N^T g = ln K; Newton's method for the lambda that gives the totals, whose Jacobian is
@@ -319,7 +340,7 @@ def equilibrium(stoichiometry: ArrayLike, constants: Sequence[float], start: Seq
         raise ValueError(
             "constants: positive and finite ones are needed; a reaction of one direction has no equilibrium"
         )
-    g = _without_laws(N, np.log(K))
+    g = _consistent_logs(N, np.log(K))
     laws = conservation_laws(N).astype(float)
     totals, sizes = laws @ c0, np.abs(laws) @ c0
     if np.any(sizes == 0.0):
@@ -335,10 +356,10 @@ def equilibrium(stoichiometry: ArrayLike, constants: Sequence[float], start: Seq
         multipliers = multipliers + step * min(1.0, LIMIT / max(change, LIMIT))
         if change < CONVERGED:
             return np.asarray(np.exp(g + laws.T @ multipliers))
-    raise ValueError(f"start = {list(start)}: no equilibrium was found")
+    raise ValueError(f"start = {c0.tolist()}: no equilibrium was found")
 
 
-def _without_laws(N: NDArray[np.int64], logs: Values) -> Values:
+def _consistent_logs(N: NDArray[np.int64], logs: Values) -> Values:
     """One solution g of N^T g = ln K.
 
     Raises:
