@@ -232,7 +232,8 @@ class BufferedTube:
 
     Examples:
         >>> from spinepnp.validation.laws import BufferedTube
-        >>> tube = BufferedTube(1e-6, 220e-12, 50e-12, calcium=1e-4, total=0.1, forward=1e5, backward=10.0, flux=1.65e-7)
+        >>> binding = {"forward": 1e5, "backward": 10.0}
+        >>> tube = BufferedTube(1e-6, 220e-12, 50e-12, calcium=1e-4, total=0.1, flux=1.65e-7, **binding)
         >>> f"{float(tube.rapid(1e-6)) * 1e6:.2f} nM, {tube.range * 1e9:.1f} nm"
         '113.85 nM, 207.9 nm'
 
