@@ -145,7 +145,7 @@ def test_a_mobile_buffer_in_a_tube():
         tube = replace(buffered(1e-14), reactions=(fast,))
         free = solve_steady(tube, elements=16).evaluate(x[:-1])[0][0]
         errors.append(np.max(np.abs(free / law_of(tube, fast).rapid(x[:-1]) - 1.0)))
-    assert errors[1] < 0.02 * errors[0] < 1e-4  # of first order in 1/k, beyond the layer
+    assert errors[1] < 0.02 * errors[0] < 3e-4  # of first order in 1/k, beyond the layer
 
 
 def test_a_closed_line_comes_to_the_equilibrium_of_its_totals():
