@@ -2,8 +2,8 @@
 
 python -m benchmarks.peer_rxd JSON       prints one line of JSON
 
-rxd has no boundary with a given concentration: the base is a second section, so wide that its volume is 2.5e9 times that
-of the neck, and its resistance 2e-10 of it.
+rxd has no boundary with a given concentration: the base is a second section, so wide that its volume is 2.5e9 times
+that of the neck, and its resistance 2e-10 of it.
 """
 
 from __future__ import annotations
