@@ -80,9 +80,11 @@ def binding(time: ArrayLike, first: float, second: float, forward: float, backwa
 
 @dataclass(frozen=True)
 class RemovalLaw:
-    """Steady tube into which an ion enters at x = L, from which it is removed at a rate k c, with none of it at x = 0.
+    """Steady tube into which an ion enters at x = L, from which it is removed at a rate k c, with c_0 of it at x = 0.
 
-    D c'' = k c with D c'(L) = I/(z F S): c = I Lambda sinh(x/Lambda)/(z F S D cosh(L/Lambda)), Lambda = sqrt(D/k).
+    D c'' = k c with D c'(L) = I/(z F S): with Lambda = sqrt(D/k)
+
+        c = (I Lambda/(z F S D) sinh(x/Lambda) + c_0 cosh((L - x)/Lambda))/cosh(L/Lambda).
 
     Examples:
         >>> import math
@@ -98,6 +100,7 @@ class RemovalLaw:
         rate: rate k, 1/s.
         valence: valence z of the ion.
         current: current I, A.
+        base: concentration c_0, mol/m^3.
     """
 
     length: float
@@ -106,6 +109,7 @@ class RemovalLaw:
     rate: float
     valence: int
     current: float
+    base: float = 0.0
 
     @property
     def range(self) -> float:
@@ -114,26 +118,30 @@ class RemovalLaw:
 
     @property
     def leaving(self) -> float:
-        """Share of what enters that leaves at x = 0; the rest is removed."""
+        """Share of what enters at x = L that leaves at x = 0; the rest is removed."""
         decay = math.exp(-self.length / self.range)
         return 2.0 * decay / (1.0 + decay**2)
 
     def concentration(self, x: ArrayLike) -> Values:
-        """Concentrations at places x (m), mol/m^3; at the injector I Lambda tanh(L/Lambda)/(z F S D)."""
+        """Concentrations at places x (m), mol/m^3; at the injector I Lambda tanh(L/Lambda)/(z F S D) of the current."""
         flux = self.current / (self.valence * FARADAY * self.area)
-        return flux * self.range / self.diffusivity * _sinh_over_cosh(x, self.length, self.range)
+        made = flux * self.range / self.diffusivity * _sinh_over_cosh(x, self.length, self.range)
+        from_base = np.cosh((self.length - np.asarray(x, dtype=float)) / self.range) / math.cosh(
+            self.length / self.range
+        )
+        return np.asarray(made + self.base * from_base)
 
     def product(self, x: ArrayLike, diffusivity: float) -> Values:
-        """Concentrations of the product, none of which is at x = 0 and which cannot pass x = L, mol/m^3.
+        """Concentrations of the product less that at x = 0, which cannot pass x = L, mol/m^3.
 
-        D c + D_X c_X is linear, as nothing of both is lost: D_X c_X = I x/(z F S) - D c.
+        D c + D_X c_X is linear, as nothing of both is lost: D_X c_X = I x/(z F S) - D (c - c_0).
 
         Args:
             x: places, m.
             diffusivity: diffusivity D_X of the product, m^2/s.
         """
         flux = self.current / (self.valence * FARADAY * self.area)
-        rest = flux * np.asarray(x, dtype=float) - self.diffusivity * self.concentration(x)
+        rest = flux * np.asarray(x, dtype=float) - self.diffusivity * (self.concentration(x) - self.base)
         return np.asarray(rest / diffusivity)
 
 

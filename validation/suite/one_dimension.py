@@ -114,7 +114,7 @@ def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: f
     return given(0.0) if all(i.waveform == "constant" for i in injections) else given
 
 
-def _reactions(electrolyte: Any) -> tuple[Reaction, ...]:
+def reactions_of(electrolyte: Any) -> tuple[Reaction, ...]:
     """Reactions of an electrolyte; their equations are read here, so that an error of the other reader shows."""
     found = []
     if getattr(electrolyte, "reactions", ()) and not all(electrolyte.bulk.values()):
@@ -169,7 +169,7 @@ def problem_of(case: Case) -> Problem:
         right,
         fixed_charge=electrolyte.uniform_charge,
         amounts=amounts,
-        reactions=(reactions := _reactions(electrolyte)),
+        reactions=(reactions := reactions_of(electrolyte)),
         start=tuple(electrolyte.bulk.values()) if reactions and amounts is None else None,
     )
 
