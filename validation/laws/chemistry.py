@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import exprel
 
 from spinepnp.units import FARADAY
 from spinepnp.validation.laws.stoichiometry import conservation_laws, null_space
@@ -74,7 +73,8 @@ def binding(time: ArrayLike, first: float, second: float, forward: float, backwa
     t = np.asarray(time, dtype=float)
     total, apart = _of_binding(first, second, backward / forward)
     low = 2.0 * first * second / (total + apart)
-    y = forward * t * exprel(-forward * apart * t)
+    past = forward * apart * t
+    y = forward * t * np.divide(-np.expm1(-past), past, out=np.ones_like(past), where=past > 0.0)
     return np.asarray(first * second * y / (1.0 + low * y))
 
 
