@@ -17,7 +17,7 @@ from spinepnp.validation.laws import (
     nanodomain,
     rapid_buffer_diffusivity,
 )
-from spinepnp.validation.laws.chemistry import buffer_capacity, excess_buffer_range
+from spinepnp.validation.laws.buffers import buffer_capacity, excess_buffer_range
 from spinepnp.validation.laws.stoichiometry import null_space
 from spinepnp.validation.reference import table as references
 

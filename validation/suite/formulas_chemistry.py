@@ -11,7 +11,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import Cylinder, Shell
 from spinepnp.units import FARADAY
 from spinepnp.validation.laws import BufferedTube, RemovalLaw, binding, equilibrium, nanodomain
-from spinepnp.validation.laws.chemistry import excess_buffer_range
+from spinepnp.validation.laws.buffers import excess_buffer_range
 from spinepnp.validation.suite.context import FormulaContext
 from spinepnp.validation.suite.formulas_boundaries import time_of
 from spinepnp.validation.suite.one_dimension import reactions_of
