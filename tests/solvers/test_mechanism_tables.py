@@ -228,7 +228,7 @@ MISTAKES = {
     "pump without Na": ({"electrolyte__species__Na__name": "Li", "boundaries__wall__mechanism__leak": None,
                          "boundaries__top": None, "compartments": None,
                          "boundaries__wall__outside__concentrations": {"K": "4 mM"}},
-                        "pump.kind = \"nak\": moves Na and K of valence 1, and there is no such Na"),
+                        "pump.kind = \"nak\": moves Na and K, and there is no Na of valence 1"),
     "species held here": ({"boundaries__wall__concentrations": {"K": "155 mM"}},
                           "its concentration is prescribed here too"),
     "two potentials outside": ({"boundaries__wall__capacitance__outside": "1 mV"},

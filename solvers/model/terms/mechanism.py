@@ -6,14 +6,14 @@ on the potential, the concentrations and the gates of the point, and on the solu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, override
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, override
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries.names import check_part_name
-from spinepnp.solvers.model.membrane.mechanism import TRACES, Mechanism, Traces
+from spinepnp.messages import entry_path
+from spinepnp.solvers.model.membrane.mechanism import KINDS, TRACES, VALENCES, Mechanism, Traces
 from spinepnp.solvers.model.term_keys import TermKeys, check_passing
 from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.solvers.model.waveforms import WaveformKeys
@@ -26,16 +26,27 @@ if TYPE_CHECKING:
     from spinepnp.solvers.model.problem_data import ProblemData
 
 
+#: Potential of an outside that is that of each point inside, as of a store whose membrane other ions pass easily.
+INSIDE = "inside"
+
+#: Potential outside: a value, or that inside.
+OutsidePotential = Annotated[
+    Annotated[Literal["inside"], Tag("word")] | Annotated[Potential, Tag("quantity")],
+    Discriminator(lambda value: "word" if value == INSIDE else "quantity"),
+]
+
+
 class Outside(Table):
     """Solution beyond a boundary, for its capacitance and its mechanisms.
 
     Attributes:
-        potential: its potential, V; the same as `capacitance.outside`.
+        potential: its potential, V; the same as `capacitance.outside`. "inside": that of each point inside, so that the
+            membrane potential is zero, as of a store whose membrane other ions pass easily; then without a capacitance.
         concentrations: its constant concentrations, mol/m^3, by species: of those on which mechanisms depend.
         compartment: name of the compartment that it is, in place of concentrations.
     """
 
-    potential: Potential | None = None
+    potential: OutsidePotential | None = None
     concentrations: dict[str, Concentration] | None = Field(default=None, min_length=1)
     compartment: str | None = None
 
@@ -70,12 +81,28 @@ class MechanismKeys(Table):
         return self.mechanism or ()
 
     @property
+    def is_equipotential(self) -> bool:
+        """Whether the potential beyond the boundary is that inside."""
+        return self.outside is not None and self.outside.potential == INSIDE
+
+    @property
     def outside_potential(self) -> float:
-        """Potential beyond the boundary, V."""
+        """Potential beyond the boundary, V; of no use where it is that inside."""
         given = (getattr(table, key, None) for table, key in (
             (getattr(self, "capacitance", None), "outside"), (self.outside, "potential"),
         ))  # fmt: skip
-        return float(next((V for V in given if V is not None), 0.0))
+        return float(next((V for V in given if isinstance(V, float)), 0.0))
+
+    def compartment_of(self, mechanism: Mechanism) -> str | None:
+        """Compartment with which a mechanism exchanges; ``None`` for a bath."""
+        return mechanism.into or (self.outside.compartment if self.outside is not None else None)
+
+    @property
+    def compartments(self) -> dict[str, str]:
+        """Compartments that lie beyond the boundary or receive what a mechanism takes out, by the key that says so."""
+        beyond = self.outside.compartment if self.outside is not None else None
+        into = {f"mechanism.{m.name}.into": m.into for m in self.mechanisms if m.into is not None}
+        return ({} if beyond is None else {"outside.compartment": beyond}) | into
 
     def traces_of(self, mechanism: Mechanism) -> Traces:
         """Solution of which a mechanism sees the concentrations and the potential."""
@@ -94,7 +121,8 @@ class MechanismStructure(NamedTuple):
         reads_outside: species whose concentrations outside it depends on.
         gates: names of its gates in results.
         traces: solution of which it sees concentrations and potential, "neutral" or "local".
-        compartment: compartment beyond the boundary; ``None`` where the concentrations there are constant.
+        compartment: compartment with which it exchanges; ``None`` where the concentrations beyond are constant.
+        is_equipotential: whether the potential beyond the boundary is that inside.
     """
 
     boundary: str
@@ -106,6 +134,7 @@ class MechanismStructure(NamedTuple):
     gates: tuple[str, ...]
     traces: str
     compartment: str | None
+    is_equipotential: bool
 
 
 class Mechanisms(TermKeys):
@@ -136,15 +165,13 @@ class Mechanisms(TermKeys):
     @override
     def check(self, data: ProblemData, geometry: Geometry) -> None:
         for name, boundary in data.boundaries.items():
-            compartment = boundary.outside.compartment if boundary.outside is not None else None
-            if boundary.mechanisms and not data.is_grounded:
+            if _needs_ground(boundary, data.electrolyte) and not data.is_grounded:
                 raise CaseError(
                     f"boundaries.{name}.mechanism",
                     "depends on a potential that nothing here is relative to; ground a boundary, or give it a membrane",
                 )
-            outside = data.outside_concentrations(name)
             for mechanism in boundary.mechanisms:
-                _check_beyond(f"boundaries.{name}", mechanism, outside, compartment, data.electrolyte)
+                _check_beyond(name, boundary, mechanism, data)
             self._check_rest(name, boundary, data)
 
     def _check_rest(self, name: str, boundary: Boundary, data: ProblemData) -> None:
@@ -164,7 +191,7 @@ class Mechanisms(TermKeys):
         return tuple(
             MechanismStructure(
                 name, m.name, m.law, m.moved, m.reads_inside, m.reads_outside, m.gate_labels, b.traces_of(m),
-                b.outside.compartment if b.outside is not None else None,
+                b.compartment_of(m), b.is_equipotential,
             )
             for name, b in data.boundaries.items()
             for m in b.mechanisms
@@ -186,7 +213,8 @@ class Mechanisms(TermKeys):
         if not boundary.mechanisms:
             return {}
         outside = boundary.outside or Outside()
-        potential = zero + fraction * (boundary.outside_potential - zero)
+        level = zero + fraction * (boundary.outside_potential - zero)
+        potential = INSIDE if boundary.is_equipotential else level
         return {
             "mechanism": tuple(mechanism.with_strength(fraction) for mechanism in boundary.mechanisms),
             "outside": outside.model_copy(update={"potential": potential}),
@@ -221,7 +249,7 @@ class Mechanisms(TermKeys):
 
     @override
     def levels(self, boundary: Boundary) -> tuple[float, ...]:
-        return (boundary.outside_potential,) if boundary.mechanisms else ()
+        return (boundary.outside_potential,) if boundary.mechanisms and not boundary.is_equipotential else ()
 
     @override
     def forms_layer(self, boundary: Boundary, electrolyte: Electrolyte, fixed: tuple[float, ...]) -> bool:
@@ -252,12 +280,23 @@ def without_mechanisms(boundary: Boundary, current: tuple[Injection, ...] | None
     return boundary.model_copy(update={"mechanism": None, "outside": None, "current": current})
 
 
+def _needs_ground(boundary: Boundary, electrolyte: Electrolyte) -> bool:
+    """Whether mechanisms depend on the level of the potential, or change the charge of the domain."""
+    if not boundary.is_equipotential:
+        return bool(boundary.mechanisms)
+    valence = {s.name: s.valence for s in electrolyte.species}
+    return any(m.counter is None and any(valence.get(name) for name in m.moved) for m in boundary.mechanisms)
+
+
 def _check_outside(key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
     """Refuse a solution outside that is given twice, or with unknown species."""
     outside = boundary.outside
     if outside is None:
         return
-    if outside.potential is not None and outside.potential != boundary.outside_potential:
+    if boundary.is_equipotential and boundary.capacitance is not None:
+        raise CaseError(f"{key}.outside.potential", "leaves no potential for a capacitance to store charge; drop one",
+                        INSIDE)  # fmt: skip
+    if isinstance(outside.potential, float) and outside.potential != boundary.outside_potential:
         other = format_quantity(boundary.outside_potential, POTENTIAL)
         raise CaseError(
             f"{key}.outside.potential",
@@ -274,28 +313,43 @@ def _check_outside(key: str, boundary: Boundary, electrolyte: Electrolyte) -> No
 
 
 def _check_species(where: str, mechanism: Mechanism, key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
-    """Refuse species that a mechanism cannot move."""
-    column = {"ohmic": "species" if mechanism.carriers is None else "carriers", "ghk": "permeability"}
+    """Refuse species that a mechanism cannot move, and unknown ones of its gates."""
+    column = {"ohmic": "species" if mechanism.carriers is None else "carriers", "ghk": "permeability",
+              "hill": "species"}  # fmt: skip
     for species in mechanism.moved:
-        if mechanism.law == "pump":
+        if mechanism.law in KINDS and species != mechanism.counter:
             valence = next((s.valence for s in electrolyte.species if s.name == species), None)
-            if valence != 1:
-                raise CaseError(f"{where}.kind", f"moves Na and K of valence 1, and there is no such {species}; add it",
-                                mechanism.kind)  # fmt: skip
-        place = column.get(mechanism.law, "kind")
-        check_passing(f"{where}.{place}", species, key, boundary, electrolyte, charged=True)
+            if valence != VALENCES[species]:
+                words = " and ".join(KINDS[mechanism.law][1])
+                problem = f"moves {words}, and there is no {species} of valence {VALENCES[species]}; add it"
+                raise CaseError(f"{where}.kind", problem, mechanism.kind)
+        place = "counter" if species == mechanism.counter else column.get(mechanism.law, "kind")
+        charged = place == "counter" or mechanism.law != "hill"
+        check_passing(f"{where}.{place}", species, key, boundary, electrolyte, charged=charged)
+    for number, gate in enumerate(mechanism.gates):
+        path = f"{entry_path(f'{where}.gates', mechanism.gates, number)}"
+        for species in gate.reads:
+            if species not in electrolyte.names:
+                remedy = f'add it, or give constants = {{ {species} = "0.5 uM" }}'
+                raise CaseError(path, f"depends on [{species}], which is no species of the case; {remedy}")
+        for species in gate.constants or ():
+            if species in electrolyte.names:
+                raise CaseError(f"{path}.constants.{species}", "is a species of the case; drop it, or rename one")
 
 
-def _check_beyond(
-    key: str, mechanism: Mechanism, outside: Mapping[str, float], compartment: str | None, electrolyte: Electrolyte
-) -> None:
-    """Refuse concentrations outside with which a law has no value."""
-    where = f"{key}.mechanism.{mechanism.name}"
-    place = f"{key}.outside.concentrations" if compartment is None else f"compartments.{compartment}.concentrations"
-    needed = mechanism.reads_outside if compartment is None else (*mechanism.reads_outside, *mechanism.moved)
-    for species in needed:
-        if species not in outside:
-            raise CaseError(place, f"the mechanism {mechanism.name} needs that of {species}; add it")
+def _check_beyond(name: str, boundary: Boundary, mechanism: Mechanism, data: ProblemData) -> None:
+    """Refuse concentrations outside with which a law has no value, and a receiver that lacks a species."""
+    key, electrolyte, outside = f"boundaries.{name}", data.electrolyte, data.outside_concentrations(name)
+    where, receiver = f"{key}.mechanism.{mechanism.name}", boundary.compartment_of(mechanism)
+    beyond = boundary.outside.compartment if boundary.outside is not None else None
+    place = f"{key}.outside.concentrations" if beyond is None else f"compartments.{beyond}.concentrations"
+    needed = [(species, place, outside) for species in mechanism.reads_outside]
+    if receiver is not None:
+        given = data.compartments[receiver].concentrations
+        needed += [(species, f"compartments.{receiver}.concentrations", given) for species in mechanism.moved]
+    for species, path, found in needed:
+        if species not in found:
+            raise CaseError(path, f"the mechanism {mechanism.name} needs that of {species}; add it")
     for species in mechanism.reads_outside if mechanism.is_nernst else ():
         if outside[species] == 0.0:
             problem = f'no {species} is outside, so it has no Nernst potential; add some, or give reversal = "-80 mV"'

@@ -11,8 +11,7 @@ from typing import Protocol, override
 
 import numpy as np
 
-from spinepnp.solvers.model.boundaries import Boundary
-from spinepnp.solvers.model.compartments import enclosed_species, exchanged_species
+from spinepnp.solvers.model.compartments import enclosed_species, exchanged_species, mechanisms_of
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.pnp.fields import Fields
@@ -35,11 +34,6 @@ class Exchanging(Protocol):
         """Derivative of the residual by the concentration of a species in a compartment, mol/m^3."""
 
 
-def compartment_of(boundary: Boundary) -> str:
-    """Name of the compartment beyond a boundary; empty where there is none."""
-    return (boundary.outside.compartment or "") if boundary.outside is not None else ""
-
-
 class Compartments(BorderTerm):
     """Concentrations of the species that mechanisms exchange with compartments, scaled.
 
@@ -56,8 +50,7 @@ class Compartments(BorderTerm):
         #: Compartment and index of the species of each constant.
         self._unknowns: list[tuple[str, int]] = []
         for name in problem_data.compartments:
-            facing = [b for b in problem_data.boundaries.values() if compartment_of(b) == name]
-            moved = {species for boundary in facing for m in boundary.mechanisms for species in m.moved}
+            moved = {species for m in mechanisms_of(name, problem_data.boundaries) for species in m.moved}
             self._unknowns += [(name, i) for i, s in enumerate(electrolyte.names) if s in moved]
         scale = Scales.of(electrolyte).concentration
         given = {name: c.concentrations for name, c in problem_data.compartments.items()}
