@@ -116,6 +116,21 @@ def mechanisms_of(name: str, boundaries: Boundaries) -> list[Mechanism]:
     return [m for b in boundaries.values() for m in b.mechanisms if b.compartment_of(m) == name]
 
 
+def counter_ion(name: str, electrolyte: Electrolyte, boundaries: Boundaries) -> str | None:
+    """Species of a compartment whose amount at rest follows from its charge, which never changes; ``None`` without one.
+
+    Only counter-ions of mechanisms without a net current have such an amount, where a bath holds the ion.
+    """
+    active = [m for m in mechanisms_of(name, boundaries) if m.is_active]
+    valence = {s.name: s.valence for s in electrolyte.species}
+    told = set().union(*(m.determines for m in active))
+    counters = {m.counter for m in active if m.counter is not None} - told
+    neutral = all(m.counter is not None or not any(valence.get(s) for s in m.moved) for m in active)
+    if len(counters) != 1 or not neutral or counters & {*enclosed_species(electrolyte, boundaries)}:
+        return None
+    return counters.pop()
+
+
 def check_rest(compartments: Mapping[str, Compartment], electrolyte: Electrolyte, boundaries: Boundaries) -> None:
     """Refuse compartments whose concentrations a steady state does not tell.
 
@@ -129,6 +144,7 @@ def check_rest(compartments: Mapping[str, Compartment], electrolyte: Electrolyte
     """
     for name in compartments:
         told = set().union(*(m.determines for m in mechanisms_of(name, boundaries)))
+        told.add(counter_ion(name, electrolyte, boundaries) or "")
         for species in sorted(exchanged_species(name, boundaries) - told):
             raise CaseError(
                 f"compartments.{name}",

@@ -11,7 +11,7 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed, amounts_of
-from spinepnp.solvers.model.compartments import enclosed_species, exchanged_species
+from spinepnp.solvers.model.compartments import counter_ion, enclosed_species, exchanged_species
 from spinepnp.solvers.model.membrane.rest import NO_REST, Rest, RestError, find_rest
 from spinepnp.solvers.model.membrane.well_stirred import Patch, PatchMechanism, WellStirredCell
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -127,6 +127,11 @@ def well_stirred_cell(data: ProblemData, volume: float, areas: Mapping[str, floa
         compartment_starts=tuple(
             np.array([data.compartments[name].concentrations.get(s, math.nan) for s in electrolyte.names])
             for name in compartments
+        ),
+        counters=tuple(
+            (k, electrolyte.index(ion))
+            for k, name in enumerate(compartments)
+            if (ion := counter_ion(name, electrolyte, data.boundaries)) is not None
         ),
         is_held=inside is not None,
         potential=potential,

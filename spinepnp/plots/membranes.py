@@ -109,6 +109,8 @@ def over_membrane(
     if quantity != VOLTAGE:
         name = f"{GATE}{boundary}.{quantity.replace(' ', '.')}"
         return np.asarray(fields[name])[..., nodes] if name in fields else None
+    if case.boundaries[boundary].is_equipotential:
+        return np.zeros_like(np.asarray(fields[POTENTIAL_COLUMN])[..., nodes])
     outside = case.boundaries[boundary].outside_potential / POTENTIAL.si
     potential = np.asarray(fields[POTENTIAL_COLUMN])[..., nodes] - outside
     return potential if beside is None else potential + _shift(case, fields, nodes, beside)

@@ -90,10 +90,12 @@ def mechanisms() -> list[Entry]:
 
 def gates() -> list[Entry]:
     """Ways to give the kinetics of a gate of a mechanism, by their first key, and the keys of each."""
-    from spinepnp.solvers.model.membrane.gate import KINETICS, MechanismGate
+    from spinepnp.solvers.model.membrane.gate import KINETICS, OPTIONAL, MechanismGate
 
     of_all = tuple(key for key in MechanismGate.model_fields if not any(key in way for way in KINETICS))
-    return _by_keys({way[0]: (way, of_all) for way in KINETICS})
+    needed = [tuple(key for key in way if key not in OPTIONAL) for way in KINETICS]
+    allowed = [tuple(key for key in way if key in OPTIONAL) for way in KINETICS]
+    return _by_keys({n[0]: (n, (*a, *of_all)) for n, a in zip(needed, allowed, strict=True)})
 
 
 def kinetics() -> list[Entry]:

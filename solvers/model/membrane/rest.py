@@ -169,8 +169,9 @@ class _Equations:
     """Equations of a cell in the unknowns V/V_T, ln c of the species that are inside, and ln c of compartments.
 
     A step of size h solves (n - n_old)/h = flow for each species; h is infinite for the rest. The equation of a
-    species whose total never changes is that total, in the row of its first compartment if there is one. The equation
-    of the potential is that of a neutral inside; where a bath holds the concentrations, it is the net current.
+    species whose total never changes is that total, in the row of its first compartment if there is one; that of a
+    counter-ion in a compartment is the charge of the compartment, which never changes. The equation of the potential is
+    that of a neutral inside; where a bath holds the concentrations, it is the net current.
     """
 
     def __init__(self, cell: WellStirredCell) -> None:
@@ -179,6 +180,7 @@ class _Equations:
         free = [] if cell.is_held else [i for i in range(N) if cell.inside[i] > 0.0 or i in cell.moved]
         self.active = np.array(free, dtype=int)
         self.z = cell.valences[self.active]
+        self.first_exchanged = _first_exchanged(cell)
         self.first = {i: k for k, (_, i) in reversed(list(enumerate(cell.exchanged)))}  # compartment of its total
 
     def start(self, V: float, inside: np.ndarray, exchanged: np.ndarray) -> np.ndarray:
@@ -247,6 +249,11 @@ class _Equations:
             row = everywhere[0] if len(everywhere) == 1 else n + self.first[i]
             residual[1 + row] = amounts[everywhere].sum() - cell.totals[i]
             matrix[1 + row] = slopes[everywhere].sum(axis=0)
+        for k, i in cell.counters:
+            row = 1 + n + cell.exchanged.index((k, i))
+            z = np.array([cell.valences[j] * (place == k) for place, j in cell.exchanged])
+            residual[row] = z @ (amounts[n:] - cell.compartment_volumes[k] * self.first_exchanged)
+            matrix[row] = z @ slopes[n:]
         size = np.abs(matrix).max(axis=1)
         size[size == 0.0] = 1.0
         return np.linalg.solve(matrix / size[:, None], -residual / size)

@@ -102,6 +102,7 @@ class WellStirredCell:
         compartments: names of the compartments.
         compartment_volumes: their volumes, m^3.
         compartment_starts: their concentrations at the start, mol/m^3, shape (N,) each.
+        counters: compartment and species of each counter-ion, whose amount keeps the charge of the compartment.
         is_held: whether a bath holds the concentrations inside.
         potential: potential that a bath holds, V; ``None`` where it is unknown.
         load_conductance: conductance to the rest of a cell, S.
@@ -121,6 +122,7 @@ class WellStirredCell:
     compartments: tuple[str, ...] = ()
     compartment_volumes: tuple[float, ...] = ()
     compartment_starts: tuple[np.ndarray, ...] = ()
+    counters: tuple[tuple[int, int], ...] = ()
     is_held: bool = False
     potential: float | None = None
     load_conductance: float = 0.0

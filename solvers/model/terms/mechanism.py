@@ -282,10 +282,11 @@ def without_mechanisms(boundary: Boundary, current: tuple[Injection, ...] | None
 
 def _needs_ground(boundary: Boundary, electrolyte: Electrolyte) -> bool:
     """Whether mechanisms depend on the level of the potential, or change the charge of the domain."""
-    if not boundary.is_equipotential:
-        return bool(boundary.mechanisms)
-    valence = {s.name: s.valence for s in electrolyte.species}
-    return any(m.counter is None and any(valence.get(name) for name in m.moved) for m in boundary.mechanisms)
+    charged = {s.name for s in electrolyte.species if s.valence}
+    return any(
+        (m.reads_potential and not boundary.is_equipotential) or (m.counter is None and charged & {*m.moved})
+        for m in boundary.mechanisms
+    )
 
 
 def _check_outside(key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
