@@ -170,7 +170,7 @@ class OhmicCurrent(MembraneCurrent):
 
 @dataclass(frozen=True, kw_only=True)
 class GhkCurrent(MembraneCurrent):
-    """Current by Goldman, Hodgkin and Katz, of any set of ions.
+    """Current by Goldman, Hodgkin and Katz, of any set of ions; Fick's law for species without charge.
 
     Attributes:
         permeabilities: permeability with all gates open of each moved species, m/s, by its index.
@@ -191,7 +191,7 @@ class GhkCurrent(MembraneCurrent):
         z, permeabilities = np.array(self.valences)[moved], np.array(list(self.permeabilities.values()))
         x = np.multiply.outer(V, z / self.thermal_voltage)
         (into, out), (into_slope, out_slope) = bernoulli(np.stack((x, -x)))
-        strengths, inner, outer = permeabilities * z * FARADAY, inside[:, moved], outside[moved]
+        strengths, inner, outer = permeabilities * self.charge_numbers * FARADAY, inside[:, moved], outside[moved]
         result.current[:] = strengths * (into * outer - out * inner)
         result.by_potential[:] = strengths * z / self.thermal_voltage * (into_slope * outer + out_slope * inner)
         each = np.arange(len(moved))
@@ -266,7 +266,7 @@ def ghk_reversal(
     law = GhkCurrent(permeabilities=permeabilities, valences=tuple(valences), thermal_voltage=thermal_voltage)
 
     def total(V: float) -> float:
-        return float(np.sum(law.open_current(np.array([V]), inside[None, :], outside).current))
+        return float(np.sum(law.open_current(np.array([V]), inside[None, :], outside).current * law.is_charged))
 
     # The current falls with the potential.
     high = LARGEST_REVERSAL * thermal_voltage

@@ -211,13 +211,10 @@ class ExpressionGate(GateKinetics):
         return found[0], found[1]
 
     def _check(self) -> None:
-        if species := self.species:
-            V, points = check_points(species)
-        else:
-            V, points = GRID, []
-        values = []
-        for formula in self._formulas:
-            values.append(formula(V, [points[species.index(name)] for name in formula.species])[0])
+        changing = [name for name in self.species if name not in self.constants]
+        V, points = check_points(changing) if self.species else (GRID, [])
+        given = dict(zip(changing, points, strict=True)) | {n: np.full(len(V), c) for n, c in self.constants.items()}
+        values = [formula(V, [given[name] for name in formula.species])[0] for formula in self._formulas]
         wrong: tuple[tuple[np.ndarray, str], ...]
         if self.steady:
             wrong = ((values[0] > 1.0 + ROUNDING, "steady is above one"), (values[1] <= 0.0, "tau is zero"))
@@ -226,7 +223,7 @@ class ExpressionGate(GateKinetics):
         for where, problem in wrong:
             if np.any(where):
                 k = int(np.flatnonzero(where)[np.argmin(np.abs(V[where]))])
-                beside = "".join(f", [{name}] = {c[k]:.4g} mM" for name, c in zip(species, points, strict=False))
+                beside = "".join(f", [{name}] = {given[name][k]:.4g} mM" for name in self.species)
                 remedy = "" if self.steady else ", where the gate would stand still"
                 raise ValueError(f"{problem} at V = {V[k] * 1e3:.4g} mV{beside}{remedy}")
 

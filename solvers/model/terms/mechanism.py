@@ -325,7 +325,7 @@ def _check_species(where: str, mechanism: Mechanism, key: str, boundary: Boundar
                 problem = f"moves {words}, and there is no {species} of valence {VALENCES[species]}; add it"
                 raise CaseError(f"{where}.kind", problem, mechanism.kind)
         place = "counter" if species == mechanism.counter else column.get(mechanism.law, "kind")
-        charged = place == "counter" or mechanism.law != "hill"
+        charged = place == "counter" or mechanism.law not in ("ghk", "hill")
         check_passing(f"{where}.{place}", species, key, boundary, electrolyte, charged=charged)
     for number, gate in enumerate(mechanism.gates):
         path = f"{entry_path(f'{where}.gates', mechanism.gates, number)}"
