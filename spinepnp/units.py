@@ -133,7 +133,7 @@ COMMON_UNITS: dict[str, dict[str, float]] = {
     "[current] ** 2 * [time] ** 4 / [mass] / [length] ** 2": {"fF": 1e-15, "pF": 1e-12, "nF": 1e-09},
     "[current] * [time] / [length] ** 2": {"C/m^2": 1.0, "mC/m^2": 0.001},
     "[current] ** 2 * [time] ** 4 / [mass] / [length] ** 4": {"F/m^2": 1.0, "uF/cm^2": 0.01},
-    "[current] / [length] ** 2": {"A/m^2": 1.0, "uA/cm^2": 0.01},
+    "[current] / [length] ** 2": {"A/m^2": 1.0, "mA/cm^2": 10.0, "uA/cm^2": 0.01},
     "[substance] / [time]": {"ions/s": 1.66053906717385e-24, "mol/s": 1.0},
     "[substance]": {"ions": 1.66053906717385e-24, "mol": 1.0},
     "[substance] / [length] ** 3 / [time]": {"mM/s": 1.0},

@@ -367,3 +367,14 @@ def test_in_python_a_waveform_is_no_steady_problem():
     with pytest.raises(CaseError, match="goes in time"):
         check_kind(CASE.boundaries, transient=False)
     check_kind(CASE.boundaries, transient=True)
+
+
+def test_the_example_of_calcium_is_good():
+    text = (CASES.parent / "docs" / "case-file.md").read_text()
+    example = tomllib.loads(re.search(r"### Calcium.*?```toml\n(.*?)```", text, flags=re.S)[1])
+    case = tomllib.loads((CASES / "calcium_store.toml").read_text())
+    example["boundaries"]["wall"]["outside"] = case["boundaries"]["wall"]["outside"]
+    boundaries = case["boundaries"] | example["boundaries"]
+    found = make_case(case | {"boundaries": boundaries, "compartments": example["compartments"]})
+    names = [m.name for name in ("wall", "obstacle") for m in found.boundaries[name].mechanisms]
+    assert names == ["PMCA", "NCX", "CaL", "SERCA", "leak", "RyR"]
