@@ -15,7 +15,6 @@ from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Electrolyte, Schedule, SolverOptions, SteadyProblem, TransientProblem
 from spinepnp.solvers.model.zero_dimensions import rest_of
 from support import CASES
-from support.cases import GROUND
 from support.ions import ion
 
 #: Calcium inside, and in the store at the start, mM.
@@ -102,7 +101,7 @@ def test_a_stirred_store_follows_the_ordinary_differential_equations(line):
 
 def test_a_store_beside_a_bath_rests_where_pump_and_leaks_balance(line):
     """In the field and without space; potassium follows from the charge of the store."""
-    boundaries = {"base": GROUND, "wall": store(SERCA, BACK, RYR)}
+    boundaries = {"base": {"potential": "-70 mV", "concentrations": "bulk"}, "wall": store(SERCA, BACK, RYR)}
     beyond = brentq(lambda e: release(INSIDE, e, steady_gate(INSIDE)), INSIDE, 10.0, xtol=1e-18)
     with SteadyProblem(line, SALT, boundaries, SolverOptions(tolerance=1e-12), compartments=er()) as problem:
         solution, data = problem.solve(), problem.problem_data

@@ -89,7 +89,8 @@ class TestKinetics:
             if gate.is_fast:
                 assert m == pytest.approx(alpha, rel=1e-14)
                 continue
-            assert (m - start) / length == pytest.approx(alpha * (1.0 - m) - beta * m, abs=1e-9 * alpha.max())
+            rounding = 1e-9 * alpha.max() + 1e-15 / length
+            assert (m - start) / length == pytest.approx(alpha * (1.0 - m) - beta * m, abs=rounding)
             up, down = (gate.end_of_step(NODES + h, start, length)[0] for h in (1e-6, -1e-6))
             assert slope == pytest.approx((up - down) / 2e-6, rel=1e-5, abs=1e-5 * np.abs(slope).max())
 
