@@ -120,6 +120,11 @@ def counter_ion(name: str, electrolyte: Electrolyte, boundaries: Boundaries) -> 
     """Species of a compartment whose amount at rest follows from its charge, which never changes; ``None`` without one.
 
     Only counter-ions of mechanisms without a net current have such an amount, where a bath holds the ion.
+
+    Args:
+        name: name of the compartment.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name.
     """
     active = [m for m in mechanisms_of(name, boundaries) if m.is_active]
     valence = {s.name: s.valence for s in electrolyte.species}

@@ -141,7 +141,13 @@ class RateExpression:
         return value, np.where(inside == V, slope, 0.0)
 
     def by_concentration(self, V: np.ndarray, concentrations: Sequence[np.ndarray], number: int) -> np.ndarray:
-        """Derivative by one of the concentrations, 1/s per mol/m^3; arguments as above, and its number."""
+        """Derivative by one of the concentrations, 1/s per mol/m^3.
+
+        Args:
+            V: membrane potential, V, any shape.
+            concentrations: concentrations of `species`, mol/m^3, like V.
+            number: number of the one.
+        """
         inside = np.clip(V, -LARGEST_POTENTIAL, LARGEST_POTENTIAL)
         return np.where(concentrations[number] >= 0.0, self._derived(inside, concentrations, 1 + number)[1], 0.0)
 

@@ -79,7 +79,14 @@ class Patch:
         return {i for m in self.mechanisms if m.is_active for i in m.current.moved}
 
     def current(self, mechanism: PatchMechanism, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
-        """Currents of one of its mechanisms with gates at their steady values; arguments as there, V inside."""
+        """Currents of one of its mechanisms with gates at their steady values.
+
+        Args:
+            mechanism: the mechanism.
+            V: potential inside, V, shape (n,).
+            inside: concentrations inside, mol/m^3, shape (n, N).
+            outside: concentrations outside, mol/m^3, shape (N,).
+        """
         if not self.is_equipotential:
             return mechanism.steady_current(V - self.outside_potential, inside, outside)
         found = mechanism.steady_current(np.zeros_like(V), inside, outside)
