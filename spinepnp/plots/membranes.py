@@ -67,7 +67,8 @@ def unresolved(case: Case, rows: Sequence[dict[str, Any]]) -> set[str]:
         case: case of the run.
         rows: rows of observables.csv, numbers or as they are read.
     """
-    return {name for name in case.boundaries if NEUTRAL_POTENTIAL in shown_potential(name, *rows)}
+    membranes = (name for name, boundary in case.boundaries.items() if not boundary.is_equipotential)
+    return {name for name in membranes if NEUTRAL_POTENTIAL in shown_potential(name, *rows)}
 
 
 def voltage_label(beside: Iterable[str], names: Sequence[str]) -> str:

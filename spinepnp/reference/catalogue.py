@@ -80,7 +80,7 @@ def channels() -> list[Entry]:
 
 def mechanisms() -> list[Entry]:
     """Laws of mechanisms, and the keys of each; of a waveform only the key that names it."""
-    from spinepnp.solvers.model.membrane.mechanism import COMMON_KEYS, KEYS
+    from spinepnp.solvers.model.membrane.law_keys import COMMON_KEYS, KEYS
     from spinepnp.solvers.model.waveforms import KEYS as WAVEFORMS
 
     of_waveforms = {key for needed, allowed in WAVEFORMS.values() for key in (*needed, *allowed)}

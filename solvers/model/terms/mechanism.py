@@ -10,24 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, override
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
-from spinepnp.errors import CaseError, nearest
+from spinepnp.errors import CaseError
 from spinepnp.geometries.names import check_part_name
-from spinepnp.messages import entry_path
-from spinepnp.solvers.model.membrane.mechanism import KINDS, TRACES, VALENCES, Mechanism, Traces
-from spinepnp.solvers.model.term_keys import TermKeys, check_passing
+from spinepnp.solvers.model.membrane.checks import check_beyond, check_outside, check_species, needs_ground
+from spinepnp.solvers.model.membrane.law_keys import INSIDE, TRACES, Traces
+from spinepnp.solvers.model.membrane.mechanism import Mechanism
+from spinepnp.solvers.model.term_keys import TermKeys
 from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.solvers.model.waveforms import WaveformKeys
-from spinepnp.units import POTENTIAL, Concentration, Potential, Table, format_quantity
+from spinepnp.units import Concentration, Potential, Table
 
 if TYPE_CHECKING:
     from spinepnp.geometries import Geometry
     from spinepnp.solvers.model.boundaries import Boundaries, Boundary
     from spinepnp.solvers.model.electrolyte import Electrolyte
     from spinepnp.solvers.model.problem_data import ProblemData
-
-
-#: Potential of an outside that is that of each point inside, as of a store whose membrane other ions pass easily.
-INSIDE = "inside"
 
 #: Potential outside: a value, or that inside.
 OutsidePotential = Annotated[
@@ -151,11 +148,11 @@ class Mechanisms(TermKeys):
 
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
-        _check_outside(key, boundary, electrolyte)
+        check_outside(key, boundary, electrolyte)
         seen: set[str] = set()
         for number, mechanism in enumerate(boundary.mechanisms):
             check_part_name(f"{key}.mechanism.{number}.name", mechanism.name, seen)
-            _check_species(f"{key}.mechanism.{mechanism.name}", mechanism, key, boundary, electrolyte)
+            check_species(f"{key}.mechanism.{mechanism.name}", mechanism, key, boundary, electrolyte)
             mechanism.check_file(f"{key}.mechanism.{mechanism.name}")
         if boundary.floating and boundary.mechanisms:
             raise CaseError(
@@ -165,13 +162,13 @@ class Mechanisms(TermKeys):
     @override
     def check(self, data: ProblemData, geometry: Geometry) -> None:
         for name, boundary in data.boundaries.items():
-            if _needs_ground(boundary, data.electrolyte) and not data.is_grounded:
+            if needs_ground(boundary, data.electrolyte) and not data.is_grounded:
                 raise CaseError(
                     f"boundaries.{name}.mechanism",
                     "depends on a potential that nothing here is relative to; ground a boundary, or give it a membrane",
                 )
             for mechanism in boundary.mechanisms:
-                _check_beyond(name, boundary, mechanism, data)
+                check_beyond(name, boundary, mechanism, data)
             self._check_rest(name, boundary, data)
 
     def _check_rest(self, name: str, boundary: Boundary, data: ProblemData) -> None:
@@ -278,89 +275,3 @@ def the_conductance(boundaries: Boundaries) -> tuple[str, Mechanism] | None:
 def without_mechanisms(boundary: Boundary, current: tuple[Injection, ...] | None = None) -> Boundary:
     """Boundary with a current, or nothing, in place of its mechanisms."""
     return boundary.model_copy(update={"mechanism": None, "outside": None, "current": current})
-
-
-def _needs_ground(boundary: Boundary, electrolyte: Electrolyte) -> bool:
-    """Whether mechanisms depend on the level of the potential, or change the charge of the domain."""
-    charged = {s.name for s in electrolyte.species if s.valence}
-    return any(
-        (m.reads_potential and not boundary.is_equipotential) or (m.counter is None and charged & {*m.moved})
-        for m in boundary.mechanisms
-    )
-
-
-def _check_outside(key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
-    """Refuse a solution outside that is given twice, or with unknown species."""
-    outside = boundary.outside
-    if outside is None:
-        return
-    if boundary.is_equipotential and boundary.capacitance is not None:
-        raise CaseError(f"{key}.outside.potential", "leaves no potential for a capacitance to store charge; drop one",
-                        INSIDE)  # fmt: skip
-    if isinstance(outside.potential, float) and outside.potential != boundary.outside_potential:
-        other = format_quantity(boundary.outside_potential, POTENTIAL)
-        raise CaseError(
-            f"{key}.outside.potential",
-            f'says the same as capacitance.outside = "{other}"; drop one of the two',
-            format_quantity(outside.potential, POTENTIAL),
-        )
-    if outside.concentrations is not None and outside.compartment is not None:
-        raise CaseError(f"{key}.outside.compartment", "has concentrations of its own; drop outside.concentrations",
-                        outside.compartment)  # fmt: skip
-    for species in outside.concentrations or ():
-        if species not in electrolyte.names:
-            raise CaseError(f"{key}.outside.concentrations.{species}",
-                            f"no such species; {nearest(species, electrolyte.names)}")  # fmt: skip
-
-
-def _check_species(where: str, mechanism: Mechanism, key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
-    """Refuse species that a mechanism cannot move, and unknown ones of its gates."""
-    column = {"ohmic": "species" if mechanism.carriers is None else "carriers", "ghk": "permeability",
-              "hill": "species"}  # fmt: skip
-    for species in mechanism.moved:
-        if mechanism.law in KINDS and species != mechanism.counter:
-            valence = next((s.valence for s in electrolyte.species if s.name == species), None)
-            if valence != VALENCES[species]:
-                words = " and ".join(KINDS[mechanism.law][1])
-                problem = f"moves {words}, and there is no {species} of valence {VALENCES[species]}; add it"
-                raise CaseError(f"{where}.kind", problem, mechanism.kind)
-        place = "counter" if species == mechanism.counter else column.get(mechanism.law, "kind")
-        charged = place == "counter" or mechanism.law not in ("ghk", "hill")
-        check_passing(f"{where}.{place}", species, key, boundary, electrolyte, charged=charged)
-    for number, gate in enumerate(mechanism.gates):
-        path = f"{entry_path(f'{where}.gates', mechanism.gates, number)}"
-        for species in gate.reads:
-            if species not in electrolyte.names:
-                remedy = f'add it, or give constants = {{ {species} = "0.5 uM" }}'
-                raise CaseError(path, f"depends on [{species}], which is no species of the case; {remedy}")
-        for species in gate.constants or ():
-            if species in electrolyte.names:
-                raise CaseError(f"{path}.constants.{species}", "is a species of the case; drop it, or rename one")
-
-
-def _check_beyond(name: str, boundary: Boundary, mechanism: Mechanism, data: ProblemData) -> None:
-    """Refuse concentrations outside with which a law has no value, and a receiver that lacks a species."""
-    key, electrolyte, outside = f"boundaries.{name}", data.electrolyte, data.outside_concentrations(name)
-    where, receiver = f"{key}.mechanism.{mechanism.name}", boundary.compartment_of(mechanism)
-    beyond = boundary.outside.compartment if boundary.outside is not None else None
-    place = f"{key}.outside.concentrations" if beyond is None else f"compartments.{beyond}.concentrations"
-    needed = [(species, place, outside) for species in mechanism.reads_outside]
-    if receiver is not None:
-        given = data.compartments[receiver].concentrations
-        needed += [(species, f"compartments.{receiver}.concentrations", given) for species in mechanism.moved]
-    for species, path, found in needed:
-        if species not in found:
-            raise CaseError(path, f"the mechanism {mechanism.name} needs that of {species}; add it")
-    for species in mechanism.reads_outside if mechanism.is_nernst else ():
-        if outside[species] == 0.0:
-            problem = f'no {species} is outside, so it has no Nernst potential; add some, or give reversal = "-80 mV"'
-            raise CaseError(f"{where}.reversal", problem)
-        if electrolyte.bulk[species] == 0.0:
-            problem = f'the bulk has no {species}, so it has no Nernst potential; add some, or give reversal = "-80 mV"'
-            raise CaseError(f"{where}.reversal", problem)
-    try:
-        mechanism.membrane_current(electrolyte, outside, 1.0)
-    except ValueError as error:
-        raise CaseError(
-            f"{where}.permeability", f"{error}; change a concentration, or leave out the conductance"
-        ) from None
