@@ -28,7 +28,7 @@ SAMPLES = 4001
 #: Remedies against a charge.
 REMEDY = (
     "nothing returns the net current of its mechanisms; make its volume larger, give constant outside.concentrations "
-    "in its place, or add a leak beside them that returns the current, of chloride for one"
+    "in its place, add a leak beside them that returns the current, of chloride for one, or name a counter-ion"
 )
 
 

@@ -191,12 +191,12 @@ class ExpressionGate(GateKinetics):
         """Whether it has its steady value at all times."""
         return bool(self.steady) and not self.tau
 
-    @property
+    @functools.cached_property
     def species(self) -> tuple[str, ...]:
         """Species whose concentrations stand in its formulas."""
         return tuple(dict.fromkeys(name for formula in self._formulas for name in formula.species))
 
-    @property
+    @functools.cached_property
     def _formulas(self) -> tuple[RateExpression, RateExpression]:
         """Formulas of both rates, or of the steady value and the time constant."""
         texts = {"steady": (self.steady, 0.0), "tau": (self.tau or "1", 1.0 if self.tau else 0.0)} if self.steady else {
@@ -238,6 +238,8 @@ class ExpressionGate(GateKinetics):
     @override
     def unscaled_slopes(self, V: np.ndarray, inside: np.ndarray | None) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         slopes: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        if not self.species:
+            return slopes
         formulas = self._formulas
         given = [self._concentrations(formula, V, inside) for formula in formulas]
         for name in self.species:
