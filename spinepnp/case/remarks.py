@@ -17,6 +17,12 @@ def remarks_of(case: Case) -> list[str]:
         for name in case.compartments or ()
         if name not in used
     ]
+    reacting = case.study.kind == "transient" and case.electrolyte.has_chemistry
+    if reacting and case.mesh.element_degree == 2:
+        lines.append(
+            "mesh.element_degree = 2: fronts of species that react undershoot with quadratic elements, and steps can "
+            "fail there; drop it, or write 1"
+        )
     membranes = any(b.mechanisms or b.channels for b in case.boundaries.values())
     if case.study.initial == "rest" and not membranes:
         lines.append(

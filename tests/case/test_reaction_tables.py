@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 
 from spinepnp.case.case import make_case
 from spinepnp.case.digest import case_digest
+from spinepnp.case.remarks import remarks_of
 from spinepnp.solvers import Electrolyte, Reaction
 from spinepnp.solvers.model.equilibrium import imbalance
 from spinepnp.solvers.model.reactions import Equation
@@ -233,6 +234,22 @@ class TestContract:
         assert case_digest(make_case(plain)) == case_digest(make_case(spelled))
         assert "reactions" not in make_case(plain).to_toml()
         assert case_digest(make_case(plain)) != case_digest(make_case(case(equilibrate=True)))
+
+    @pytest.mark.parametrize(
+        "study", [{}, {"study": {"kind": "transient", "duration": "1 ms"}}], ids=["steady", "time"]
+    )
+    def test_meridians_have_linear_elements_in_time(self, study):
+        """Quadratic ones undershoot at fronts; who writes them is told so."""
+        data = case(equilibrate=True, **study)
+        data["geometry"]["dimension"] = "axisymmetric"
+        assert make_case(data).mesh.element_degree == (1 if study else 2)
+        data["mesh"]["element_degree"] = 2
+        told = [line for line in remarks_of(make_case(data)) if "undershoot" in line]
+        assert len(told) == (1 if study else 0)
+        data["electrolyte"] = {k: v for k, v in data["electrolyte"].items() if k not in ("reactions", "equilibrate")}
+        data["electrolyte"]["species"] = list(KCL)
+        del data["mesh"]["element_degree"]
+        assert make_case(data).mesh.element_degree == 2
 
     def test_what_the_structure_of_the_equations_depends_on(self):
         """Rates are values, for which nothing is compiled or made again; equations and regions are not."""
