@@ -11,7 +11,7 @@ from spinepnp.solvers.model.boundaries import Boundary
 def remarks_of(case: Case) -> list[str]:
     """Lines on keys of a checked case that change nothing."""
     lines = [line for name, boundary in case.boundaries.items() for line in _unused(f"boundaries.{name}", boundary)]
-    used = {b.outside.compartment for b in case.boundaries.values() if b.mechanisms and b.outside is not None}
+    used = {b.compartment_of(m) for b in case.boundaries.values() for m in b.mechanisms}
     lines += [
         f"compartments.{name} is used by no mechanism, so that nothing changes it; add one beside it, or drop it"
         for name in case.compartments or ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, SURFACE_CHARGE, TIME
 from spinepnp.validation.suite import formulas_boundaries as boundaries
+from spinepnp.validation.suite import formulas_calcium as calcium
+from spinepnp.validation.suite import formulas_chemistry as chemistry
 from spinepnp.validation.suite import formulas_flow as flow
 from spinepnp.validation.suite import formulas_ions as ions
 from spinepnp.validation.suite import formulas_neurons as neurons
@@ -14,7 +16,10 @@ from spinepnp.validation.suite.context import Formula
 FORMULAS: dict[str, Formula] = {
     "band": Formula(POTENTIAL, flow.band),
     "band_ions": Formula(CONCENTRATION, flow.band_ions),
+    "binding": Formula(CONCENTRATION, chemistry.binding_in_time),
     "boltzmann": Formula(CONCENTRATION, ions.boltzmann),
+    "buffered_linear": Formula(CONCENTRATION, chemistry.buffered_linear),
+    "buffered_rapid": Formula(CONCENTRATION, chemistry.buffered_rapid),
     "cable": Formula(POTENTIAL, boundaries.cable),
     "capacitor_charge": Formula(SURFACE_CHARGE, ions.capacitor_charge),
     "charged_membrane": Formula(POTENTIAL, ions.charged_membrane),
@@ -27,6 +32,7 @@ FORMULAS: dict[str, Formula] = {
     "donnan_ions": Formula(CONCENTRATION, ions.donnan_ions),
     "electrode": Formula(CURRENT, boundaries.electrode),
     "electroneutral": Formula(POTENTIAL, flow.electroneutral, takes_number=True),
+    "equilibrium": Formula(CONCENTRATION, chemistry.equilibrium_ions),
     "escape": Formula(CONCENTRATION, ions.escape),
     "exchange_end": Formula(CONCENTRATION, boundaries.exchange_end),
     "exchange_wall": Formula(CONCENTRATION, boundaries.exchange_wall),
@@ -35,6 +41,7 @@ FORMULAS: dict[str, Formula] = {
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
     "load": Formula(POTENTIAL, boundaries.load),
     "membrane": Formula(POTENTIAL, ions.membrane),
+    "nanodomain": Formula(CONCENTRATION, chemistry.nanodomain_ions),
     "neuron": Formula(POTENTIAL, neurons.potential),
     "neuron_ions": Formula(CONCENTRATION, neurons.ions),
     "neuron_spike": Formula(TIME, neurons.spike),
@@ -44,9 +51,11 @@ FORMULAS: dict[str, Formula] = {
     "junction": Formula(POTENTIAL, ions.junction),
     "leaving": Formula(CURRENT, flow.leaving),
     "relaxation": Formula(POTENTIAL, flow.relaxation, takes_number=True),
+    "removal": Formula(CONCENTRATION, chemistry.removal),
     "resistor": Formula(CURRENT, boundaries.resistor),
     "series": Formula(POTENTIAL, flow.series, by_region=True),
     "sphere_capacitor": Formula(SURFACE_CHARGE, ions.sphere_capacitor),
+    "store": Formula(CONCENTRATION, calcium.store),
     "spreading": Formula(CONCENTRATION, steps.spreading),
     "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
     "synapse_current": Formula(CURRENT, boundaries.synapse_current),

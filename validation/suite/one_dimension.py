@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, to_unit
 from spinepnp.validation.reference import onedimensional
-from spinepnp.validation.reference.onedimensional import End, Gate, Ion, Problem
+from spinepnp.validation.reference.onedimensional import End, Gate, Ion, Problem, Reaction
 from spinepnp.validation.reference.onedimensional.problem import Current
 from spinepnp.validation.suite.stimuli import breaks, current, gated, opening
 
@@ -32,7 +33,7 @@ RTOL = {ORDER: 1e-6, COARSER: 1e-5}
 
 #: Terms whose equations it has.
 KNOWN_TERMS = {"dirichlet", "floating", "injection", "surface_charge", "capacitance", "channel", "field_matched",
-               "fixed_charge"}  # fmt: skip
+               "fixed_charge", "flux", "reaction"}  # fmt: skip
 
 #: Results by column of observables.csv.
 Row = dict[str, float]
@@ -62,8 +63,9 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
     if boundary.field_matched and any(c.gates or c.needs_concentration for c in boundary.channels):
         raise _refusal("no gates and no constant field where field_matched is true")
     prescribed = boundary.prescribed(electrolyte)
-    if prescribed and set(prescribed) != set(electrolyte.names):
-        raise _refusal("ends that hold all concentrations or none")
+    moving = {s.name for s in electrolyte.species if s.diffusivity}
+    if prescribed and set(prescribed) & moving != moving:
+        raise _refusal("ends that hold the concentrations of all species that move, or none")
     carriers = {i.species for i in boundary.injections} | {c.species for c in boundary.channels}
     currents = tuple(_current(n, boundary, electrolyte, area) if n in carriers else 0.0 for n in electrolyte.names)
     field: dict[str, Any] = {}
@@ -73,11 +75,13 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
         field["capacitance"] = boundary.capacitance.value
         field["normal_field"] = boundary.capacitance.value * boundary.outside_potential
         field["normal_field"] /= electrolyte.absolute_permittivity
+    rates = [sum(area * f.value for f in boundary.flux or () if f.species == n) for n in electrolyte.names]
     return End(
         potential=boundary.prescribed_potential,
         open_circuit=boundary.floating,
-        concentrations=tuple(prescribed[n] for n in electrolyte.names) if prescribed else None,
+        concentrations=tuple(prescribed[n] if n in moving else None for n in electrolyte.names) if prescribed else None,
         currents=currents if carriers else (),
+        rates=tuple(rates) if boundary.flux else (),
         field_matched=boundary.field_matched,
         gates=tuple(Gate(partial(opening, gate), gate.time) for c in boundary.channels for gate in c.gates),
         **field,
@@ -112,6 +116,23 @@ def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: f
     return given(0.0) if all(i.waveform == "constant" for i in injections) else given
 
 
+def reactions_of(electrolyte: Any) -> tuple[Reaction, ...]:
+    """Reactions of an electrolyte; their equations are read here, so that an error of the other reader shows."""
+    found = []
+    for reaction in getattr(electrolyte, "reactions", ()):
+        left, right = (_molecules(side, electrolyte.names) for side in re.split("<?->", reaction.equation))
+        forward, backward = (0.0 if k is None else k.value for k in (reaction.forward, reaction.backward))
+        found.append(Reaction(left, right, forward, backward, reaction.region))
+    return tuple(found)
+
+
+def _molecules(side: str, names: list[str]) -> tuple[int, ...]:
+    """Number of molecules of each species on a side of an equation, such as "2 Ca + B"."""
+    parts = [re.fullmatch(r"(\d*)\s*(.*)", part.strip()) for part in re.split(r"\s\+\s", side.strip()) if part]
+    found = [(int(part[1] or 1), part[2]) for part in parts if part]
+    return tuple(sum(number for number, written in found if written == name) for name in names)
+
+
 def problem_of(case: Case) -> Problem:
     """Problem in one dimension that is equivalent to a case.
 
@@ -139,6 +160,9 @@ def problem_of(case: Case) -> Problem:
         amounts = tuple(given[n] for n in electrolyte.names)
         if left == right == End():
             right = End(normal_field=None)
+    reactions = reactions_of(electrolyte)
+    if reactions and not all(electrolyte.bulk.values()):
+        raise _refusal("some of each species in the bulk, whose logarithm it solves for, where they react")
     return Problem(
         interval,
         tuple(Ion(s.name, s.valence, electrolyte.effective_diffusivity(s)) for s in electrolyte.species),
@@ -148,6 +172,8 @@ def problem_of(case: Case) -> Problem:
         right,
         fixed_charge=electrolyte.uniform_charge,
         amounts=amounts,
+        reactions=reactions,
+        start=tuple(electrolyte.bulk.values()) if reactions and amounts is None else None,
     )
 
 
