@@ -93,6 +93,11 @@ class MeshCase(Table):
         return self.model_copy(update={"mesh": grade_layers(self.mesh, self.geometry, self.electrolyte)})
 
 
+#: Size of linear elements over the default size of the shape, where quadratic ones are the default, by dimension: about
+#: as many unknowns.
+LINEAR_SIZE = {"axisymmetric": 0.5, "3d": 1.0, "1d": 1.0}
+
+
 class Case(Table):
     """A whole case file.
 
@@ -228,8 +233,12 @@ class Case(Table):
     def _mesh_of_time(self) -> MeshOptions:
         """Mesh options with linear elements for fronts of species that react: quadratic ones undershoot there."""
         in_time = self.study.kind == "transient" and self.electrolyte.has_chemistry
-        linear = in_time and self.mesh.element_degree is None
-        return self.mesh.model_copy(update={"element_degree": 1}) if linear else self.mesh
+        if not in_time or self.mesh.element_degree is not None:
+            return self.mesh
+        update: dict[str, Any] = {"element_degree": 1}
+        if self.mesh.size is None and self.geometry.default_degree() == 2:
+            update["size"] = LINEAR_SIZE[self.geometry.dimension] * self.geometry.default_size()
+        return self.mesh.model_copy(update=update)
 
     def graded(self) -> Case:
         """Checked case with the default grading of its mesh."""
