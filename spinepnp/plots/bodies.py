@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,16 @@ from spinepnp.plots.lines import draw_sizes, profiles
 from spinepnp.plots.scene import Scene, directions
 from spinepnp.plots.style import TITLE_LINE, ColourScale, new_figure, scale_of, set_title, write
 from spinepnp.units import POTENTIAL
+from spinepnp.validation.laws.profiles import LawProfile
 
 #: Smaller side and larger side of a picture on a page, inches.
 INCHES = (2.2, 5.8)
+
+#: Larger side of each of several small pictures, inches: tall ones stand in one row, others in rows of three.
+TALL_INCHES, SMALL_INCHES = 3.8, 2.6
+
+#: Height over width of a tall picture.
+TALL = 1.5
 
 #: Colours of the arrows along x, y and z.
 ARROW_COLOURS = ("#e2725b", "#3c9d5d", "#1f3fd0")
@@ -25,7 +33,14 @@ ARROW_LENGTH = 0.045
 
 
 def draw_potential(
-    grid: Any, path: Path, title: str, *, opened: bool = True, moment: str = "", where: str = ""
+    grid: Any,
+    path: Path,
+    title: str,
+    *,
+    opened: bool = True,
+    moment: str = "",
+    where: str = "",
+    law: LawProfile | None = None,
 ) -> None:
     """Array ``potential_mV`` on the surface of a body, cut open along its axis or not; in a meridian; along a line.
 
@@ -36,11 +51,14 @@ def draw_potential(
         opened: whether a body is cut open along its axis.
         moment: time or point of a sweep of the fields.
         where: addition to the name of the potential, such as that it is beside Debye layers.
+        law: profile of the law that the fields of a line are compared with.
     """
-    write(potential_figure(grid, title, opened=opened, moment=moment, where=where), path)
+    write(potential_figure(grid, title, opened=opened, moment=moment, where=where, law=law), path)
 
 
-def potential_figure(grid: Any, title: str, *, opened: bool, moment: str = "", where: str = "") -> Any:
+def potential_figure(
+    grid: Any, title: str, *, opened: bool, moment: str = "", where: str = "", law: LawProfile | None = None
+) -> Any:
     """Figure of `draw_potential`.
 
     Args:
@@ -49,15 +67,58 @@ def potential_figure(grid: Any, title: str, *, opened: bool, moment: str = "", w
         opened: whether a body is cut open.
         moment: time or point of a sweep of the fields.
         where: addition to the name of the potential.
+        law: profile of the law that the fields of a line are compared with.
     """
     if is_line(grid):
-        return profiles(grid, title, moment, where)[0]
+        return profiles(grid, title, moment, where, law)[0]
     name = f"potential_{POTENTIAL.suffix}"
     look = scale_of(f"potential ({POTENTIAL.unit}){where}", "viridis", *grid.get_data_range(name))
     view = View(grid, opened=opened)
     shown = [(view.picture(name, look), look)]
     figure, _, _ = page(shown, view.extent, title or "potential", flat=view.flat, moment=moment)
     view.close()
+    return figure
+
+
+def sweep_figure(
+    points: Sequence[tuple[str, Any]], title: str, *, opened: bool, moment: str = "", where: str = ""
+) -> Any:
+    """Figure of the potential at several values of a sweep: small pictures with one scale of colours.
+
+    Args:
+        points: value in words, and grid with the potential at its points, of each point.
+        title: title of the figure.
+        opened: whether a body is cut open.
+        moment: words for what was varied.
+        where: addition to the name of the potential.
+    """
+    name = f"potential_{POTENTIAL.suffix}"
+    ranges = np.array([grid.get_data_range(name) for _, grid in points])
+    look = scale_of(f"potential ({POTENTIAL.unit}){where}", "viridis", ranges[:, 0].min(), ranges[:, 1].max())
+    shown = []
+    for value, grid in points:
+        view = View(grid, opened=opened)
+        shown.append((value, view.picture(name, look), view.extent))
+        view.close()
+    sizes = np.array([(right - left, high - low) for _, _, (left, right, low, high) in shown])
+    sizes /= sizes.max(axis=1, keepdims=True)  # each has a scale of lengths of its own
+    tall = bool(np.all(sizes[:, 1] > TALL * sizes[:, 0]))
+    columns = len(points) if tall else 2 if len(points) == 4 else min(len(points), 3)
+    lines = -(-len(points) // columns)
+    width, height = (TALL_INCHES if tall else SMALL_INCHES) * sizes.max(axis=0)
+    figure = new_figure(columns * (max(width, 1.1) + (0.75 if view.flat else 0.3)) + 1.2, lines * (height + 0.4) + 0.5)
+    figure.set_layout_engine("compressed")
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes, (value, picture, extent) in zip(panels, shown, strict=False):
+        axes.set_title(value, fontsize=9, parse_math=False)
+        _show(axes, picture, extent, flat=view.flat)
+        if axes is not panels[0]:
+            axes.set_ylabel("")
+    for axes in panels[len(shown) :]:
+        axes.set_axis_off()
+    _draw_scale(figure, list(panels), look)
+    above = set_title(figure, title or "potential", moment)
+    figure.set_figheight(figure.get_figheight() + TITLE_LINE * above.get_text().count("\n"))
     return figure
 
 
@@ -141,32 +202,52 @@ def page(
     Returns:
         The figure, matplotlib's images in it, and the title.
     """
-    import matplotlib.cm
-    import matplotlib.colors
-
     left, right, low, high = extent
     width, height = (INCHES[1] * side / max(right - left, high - low) for side in (right - left, high - low))
     figure = new_figure(len(pictures) * (max(width, INCHES[0]) + 1.4), max(height, INCHES[0]) + 0.7)
     figure.set_layout_engine("compressed", wspace=0.08)  # ticks of the second stay clear of the scale of the first
     images = []
     for axes, (picture, look) in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
-        images.append(axes.imshow(picture, extent=extent))
-        colours = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(*look.limits), look.colours)
-        bar = figure.colorbar(
-            colours, ax=axes, label=look.label, extend=look.extend, shrink=0.75, aspect=25, ticks=look.levels
-        )
-        bar.ax.hlines(look.levels, *bar.ax.get_xlim(), colors="white", linewidths=0.6)  # as the lines of the picture
-        if flat:
-            axes.set_xlabel("r (um)")
-            axes.set_ylabel("z (um)" if len(images) == 1 else "")
-            axes.spines[["top", "right"]].set_visible(False)
-        else:
-            axes.set_axis_off()
-            _draw_length(axes, extent)
-            _draw_arrows(axes, extent)
+        images.append(_show(axes, picture, extent, flat=flat))
+        if flat and len(images) > 1:
+            axes.set_ylabel("")
+        _draw_scale(figure, axes, look, shrink=0.75)
     above = set_title(figure, title, moment)
     figure.set_figheight(figure.get_figheight() + TITLE_LINE * above.get_text().count("\n"))
     return figure, images, above
+
+
+def _show(axes: Any, picture: np.ndarray, extent: tuple[float, ...], *, flat: bool) -> Any:
+    """A picture on axes, with coordinates of a meridian, or a bar that tells lengths; returns matplotlib's image."""
+    image = axes.imshow(picture, extent=extent)
+    if flat:
+        axes.set_xlabel("r (um)")
+        axes.set_ylabel("z (um)")
+        axes.spines[["top", "right"]].set_visible(False)
+    else:
+        axes.set_axis_off()
+        _draw_length(axes, extent)
+        _draw_arrows(axes, extent)
+    return image
+
+
+def _draw_scale(figure: Any, axes: Any, look: ColourScale, **options: Any) -> None:
+    """Scale of colours beside axes, with the lines of equal values of the pictures.
+
+    Args:
+        figure: figure of matplotlib.
+        axes: axes beside which it stands, one or a list.
+        look: the scale.
+        options: further keywords of matplotlib's `colorbar`.
+    """
+    import matplotlib.cm
+    import matplotlib.colors
+
+    colours = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(*look.limits), look.colours)
+    bar = figure.colorbar(
+        colours, ax=axes, label=look.label, extend=look.extend, aspect=25, ticks=look.levels, **options
+    )
+    bar.ax.hlines(look.levels, *bar.ax.get_xlim(), colors="white", linewidths=0.6)  # as the lines of the picture
 
 
 def _draw_length(axes: Any, extent: tuple[float, ...]) -> None:

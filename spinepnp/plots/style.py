@@ -34,6 +34,9 @@ STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.
 #: Largest number of intervals between the lines of equal values of a picture.
 LEVELS = 14
 
+#: Part of the scale of colours of times or values that is dark enough for curves.
+DARK = 0.88
+
 #: Width of curves, points.
 WIDTH = 1.6
 

@@ -18,6 +18,7 @@ One file for each subject; every docstring states the assumptions and the range 
     spreading                       diffusion of steps of concentration in a closed neck
     constant_field                  Goldman, Hodgkin and Katz
     assumptions                     checks of what a law assumes of a case
+    profiles                        potential and concentrations of a law along the axis of a neck
     catalogue                       laws by the name that a case file has for them
 """
 
