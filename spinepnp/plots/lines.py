@@ -15,6 +15,7 @@ from spinepnp.plots.style import (
     DARK,
     IONS,
     LAW,
+    OF_LAW,
     OHM,
     WIDTH,
     line_styles,
@@ -28,7 +29,7 @@ from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validation.laws.profiles import LawProfile
 
 #: Look of the curves of laws, which lie on those of the solution.
-DASHED = {"linestyle": (0, (4, 3)), "color": "#e08e0b", "linewidth": WIDTH, "zorder": 3}
+DASHED = {"linestyle": (0, (4, 3)), "color": OF_LAW, "linewidth": WIDTH, "zorder": 3}
 
 
 def labels_of(grid: Any, where: str = "") -> dict[str, str]:

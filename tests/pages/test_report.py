@@ -15,8 +15,10 @@ from spinepnp.case.case import load_case
 from spinepnp.pages import body, page
 from spinepnp.pages.curves import thinned
 from spinepnp.pages.facts import currents_table
+from spinepnp.pages.profiles import profile_charts
 from spinepnp.plots.membranes import without_layers
 from spinepnp.plots.style import ColourScale
+from support import CASES
 from support.browser import look, needs_browser
 from support.commands import STACK, call, refused, run, run_code
 from support.interruptions import LINE, SWEEP, TRANSIENT, VALUES
@@ -212,6 +214,61 @@ def test_an_option_of_batches_is_refused(transient, capfd):
     assert "--x" in error
 
 
+def test_profiles_have_the_law_of_each_frame_dashed():
+    study = 'study={kind = "steady"}'
+    laws = [load_case(CASES / "cylinder_iv.toml", [study, f'boundaries.top.current.value="{i} pA"']).law_profile()
+            for i in (10, 50)]  # fmt: skip
+    line = pyvista.UnstructuredGrid({pyvista.CellType.LINE: np.array([[0, 1]])}, np.eye(3)[[2, 0]])
+    for name in ("potential_mV", "concentration_mM.C"):
+        line.point_data[name] = np.arange(2.0)
+    fields = body.read_frames([("10 pA", line), ("50 pA", line)])
+    charts = profile_charts(fields, laws)
+    assert [[curve.name for curve in chart.curves] for chart in charts] == [["potential", "law"], ["C", "law"]]
+    law = charts[0].curves[1]
+    assert law.x[-1] == pytest.approx(1.0)  # um
+    assert law.y[:, -1] == pytest.approx([1e3 * law.potential[-1] for law in laws])  # mV
+    assert law.dash
+    assert [len(chart.curves) for chart in profile_charts(fields, [laws[0], None])] == [1, 1]
+
+
+class TestGates:
+    """Gates of membranes can be chosen in the viewer; they have values on their boundary only."""
+
+    @pytest.fixture
+    def square(self):
+        """A meridian of two triangles with gates at the wall, r = 1, and a mark without facets."""
+        corners = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+        grid = pyvista.UnstructuredGrid({pyvista.CellType.TRIANGLE: np.array([[0, 1, 2], [0, 2, 3]])}, corners)
+        grid.point_data["gate.wall.Kv.rtm_n"] = np.array([0.0, 0.25, 0.5, 0.0])
+        grid.point_data["gate.lost.Kv.rtm_n"] = np.full(4, 0.5)
+        grid.point_data["membrane.wall"] = np.array([0.0, 1.0, 1.0, 0.0])
+        grid.point_data["concentration_mM.Na"] = np.full(4, 10.0)
+        grid.point_data["potential_mV"] = np.arange(4.0)
+        for name, code in {"base": 2, "top": 4, "wall": 0}.items():
+            grid.field_data[f"boundary.{name}"] = np.array([code])
+        return grid
+
+    def test_they_are_fields_of_their_boundary(self, square):
+        fields = body.read_frames([("t = 0 ms", square), ("t = 1 ms", square)])
+        data = body.body_of(fields, body.looks_of(fields), opened=True).data()
+        potential, sodium, gate = data["fields"]
+        assert (potential["label"], sodium["label"]) == ("potential", "Na")
+        assert (gate["label"], gate["unit"]) == ("open fraction rtm_n of Kv at the wall", "")
+        assert [data["names"][number] for number in gate["patches"]] == ["wall"]
+        assert potential["patches"] == sodium["patches"] == []
+        assert gate["limits"] == [0.25, 0.5]  # not of what stands at other nodes
+        steps = array(gate["values"][0], "<u2")
+        assert steps.max() < 65535  # which is no value
+        values = gate["low"] + steps / 65535.0 * (gate["high"] - gate["low"])
+        points = array(data["points"], "<f4").reshape(-1, 2)
+        nearest = [square.find_closest_point((*point, 0.0)) for point in points]
+        assert values == pytest.approx(square["gate.wall.Kv.rtm_n"][nearest], abs=1e-5)
+
+    def test_the_axis_has_none(self, square):
+        charts = profile_charts(body.read_frames([("", square)]))
+        assert [chart.title for chart in charts] == ["potential (mV)", "Na (mM)"]
+
+
 class TestLargeMeshes:
     @pytest.fixture
     def fine(self):
@@ -279,7 +336,29 @@ if (seen.drawn) {
   point("pointermove", 60);
   point("pointerup", 60);
   canvas.dispatchEvent(new WheelEvent("wheel", {deltaY: -100, cancelable: true}));
-  viewer.querySelector('[data-part="reset"]').click();
+  const reset = viewer.querySelector('[data-part="reset"]'), drawn = () => new Promise(requestAnimationFrame);
+  const zoom = () => parseFloat(viewer.querySelector('[data-part="bar"]').style.width)
+    / parseFloat(viewer.querySelector('[data-part="length"]').textContent);
+  const finger = (kind, id, x) => canvas.dispatchEvent(new PointerEvent(kind, {clientX: box.left + box.width / 2 + x,
+    clientY: box.top + box.height / 2, pointerId: id, pointerType: "touch"}));
+  reset.click();
+  await drawn();
+  const start = zoom();
+  finger("pointerdown", 2, -10);
+  finger("pointerdown", 3, 10);
+  finger("pointermove", 2, -15);
+  finger("pointermove", 3, 15);
+  finger("pointerup", 2, -15);
+  finger("pointerup", 3, 15);
+  finger("pointerleave", 3, 15);
+  await drawn();
+  seen.pinched = zoom() / start;
+  seen.quiet = viewer.querySelector('[data-part="value"]').hidden;
+  finger("pointerdown", 2, 0);
+  finger("pointerup", 2, 0);
+  finger("pointerleave", 2, 0);
+  seen.tapped = viewer.querySelector('[data-part="value"]').hidden ? "" : told();
+  reset.click();
 }
 const slider = document.querySelector("[data-frames] input");
 if (slider) {
@@ -309,6 +388,9 @@ def test_a_browser_shows_it_at_three_widths(transient, tmp_path):
             assert seen["value"].startswith("potential ")
             assert seen["value"].endswith("mV (inside)")
             assert seen["boundary"] == "wall"
+            assert seen["pinched"] == pytest.approx(1.5, rel=0.01)
+            assert seen["quiet"]
+            assert seen["tapped"] == "wall"
 
 
 def test_a_load_is_no_mechanism_in_the_table_of_currents():

@@ -17,7 +17,7 @@ WIDTHS = (360, 1280, 1920)
 
 #: What is asked of every page: images, parts wider than the window, and the width of the page.
 PROBE = """<script>
-addEventListener("load", () => setTimeout(() => {{
+addEventListener("load", () => setTimeout(async () => {{
   const bad = [...document.images].filter(i => !i.complete || i.naturalWidth === 0).length;
   const wide = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1
     && !e.closest(".scroll")).map(e => e.tagName);
