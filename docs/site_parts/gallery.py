@@ -113,7 +113,8 @@ def _results(subject: Subject, measured: dict[str, Any]) -> list[str]:
     if plan.checks:
         known = {(number["quantity"], number["reason"]): number for number in numbers}
         rows = [_row(check, known.get((check.name, _digest(check.why)))) for check in plan.checks]
-        return [f"| result | reference | tolerance | largest error{date} | reason |", "|---|---|---|---|---|", *rows]
+        heading = f"| result | tolerance | largest error{date} | reference | reason for the tolerance |"
+        return [heading, "|---|---|---|---|---|", *rows]
     if plan.study is not None:
         rows = [f"| {n['quantity']} | {n['tolerance']:g} | {_error(n)} |" for n in numbers]
         heading = [f"| number | tolerance | largest error{date} |", "|---|---|---|"] if rows else []
@@ -128,13 +129,13 @@ def _error(number: dict[str, Any] | None) -> str:
         return "-"
     of = f" ({number['points']} points)" if number["points"] > 1 else ""
     estimate = "" if number["estimate"] is None else f" +- {number['estimate']:.1g}"
-    return f"{number['error']:.1e}{estimate}{of}"
+    return f"`{number['error']:.1e}{estimate}`{of}"
 
 
 def _row(check: Check, measured: dict[str, Any] | None) -> str:
     relative = " of the largest" if check.relative_to == "largest" else ""
     tolerance, reference = f"{check.tolerance:g}{relative}", _reference(check.reference)
-    return f"| `{check.name}` | {reference} | {tolerance} | {_error(measured)} | {check.why} |"
+    return f"| `{check.name}` | {tolerance} | {_error(measured)} | {reference} | {check.why} |"
 
 
 def _reference(reference: Reference) -> str:

@@ -1,4 +1,4 @@
-// Buttons that copy blocks of code, and commands whose long lines are broken with an indent.
+// Buttons that copy blocks of code, commands whose long lines are broken with an indent, short words in tables.
 "use strict";
 {
 const COMMAND = /^(\$ )?(\.\/spine|spinepnp|git|pip|python3?|uv|mpiexec|docker|podman|apptainer|sbatch|srun|sudo|apt-get|export)\b/m;
@@ -9,6 +9,8 @@ const wanted = text => {
   const input = lines.filter(line => /^(>>>|\.\.\.)( |$)/.test(line));
   return (input.length ? input.map(line => line.slice(4)) : lines.map(line => line.replace(/^\$ /, ""))).join("\n");
 };
+
+const inSpan = text => Object.assign(document.createElement("span"), {textContent: text});
 
 const copy = async text => {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
@@ -25,8 +27,11 @@ for (const block of document.querySelectorAll("div.highlight")) {
   const pre = block.querySelector("pre"), text = pre.textContent;
   if (COMMAND.test(text) && !pre.querySelector("span:not(:empty)")) {
     pre.classList.add("commands");
-    pre.replaceChildren(...text.replace(/\n$/, "").split("\n").map(line =>
-      Object.assign(document.createElement("span"), {textContent: `${line}\n`})));
+    pre.replaceChildren(...text.replace(/\n$/, "").split("\n").map(line => {
+      const shown = document.createElement("span");  // words stay whole: else a line could end with the dashes of an option
+      shown.append(...line.split(/( +)/).map(word => word.trim() ? inSpan(word) : word), "\n");
+      return shown;
+    }));
   }
   const button = Object.assign(document.createElement("button"), {type: "button", className: "copy", textContent: "copy"});
   button.addEventListener("click", async () => {
@@ -35,4 +40,5 @@ for (const block of document.querySelectorAll("div.highlight")) {
   });
   block.append(button);
 }
+for (const code of document.querySelectorAll("td code")) code.classList.toggle("short", code.textContent.length < 24);
 }
