@@ -22,6 +22,9 @@ INCHES = (2.2, 5.8)
 #: Larger side of each of several small pictures, inches: tall ones stand in one row, others in rows of three.
 TALL_INCHES, SMALL_INCHES = 3.8, 2.6
 
+#: Ratio of the sizes of bodies up to which pictures have one scale of lengths, else each one its own.
+ALIKE = 3.0
+
 #: Height over width of a tall picture.
 TALL = 1.5
 
@@ -100,8 +103,11 @@ def sweep_figure(
         view = View(grid, opened=opened)
         shown.append((value, view.picture(name, look), view.extent))
         view.close()
-    sizes = np.array([(right - left, high - low) for _, _, (left, right, low, high) in shown])
-    sizes /= sizes.max(axis=1, keepdims=True)  # each has a scale of lengths of its own
+    extents = np.array([extent for _, _, extent in shown])
+    sizes = np.column_stack([extents[:, 1] - extents[:, 0], extents[:, 3] - extents[:, 2]])
+    longest = sizes.max(axis=1)
+    alike = longest.max() <= ALIKE * longest.min()
+    sizes = sizes / (longest.max() if alike else longest[:, None])
     tall = bool(np.all(sizes[:, 1] > TALL * sizes[:, 0]))
     columns = len(points) if tall else 2 if len(points) == 4 else min(len(points), 3)
     lines = -(-len(points) // columns)
@@ -112,6 +118,14 @@ def sweep_figure(
     for axes, (value, picture, extent) in zip(panels, shown, strict=False):
         axes.set_title(value, fontsize=9, parse_math=False)
         _show(axes, picture, extent, flat=view.flat)
+        if alike:  # one scale of lengths
+            for (low, high), half, limit in zip(
+                (extent[:2], extent[2:]),
+                0.5 * longest.max() * sizes.max(axis=0),
+                (axes.set_xlim, axes.set_ylim),
+                strict=True,
+            ):
+                limit(0.5 * (low + high) - half, 0.5 * (low + high) + half)
         if axes is not panels[0]:
             axes.set_ylabel("")
     for axes in panels[len(shown) :]:

@@ -175,6 +175,24 @@ class TestSweeps:
         dark, bright = (axes.images[0].get_array()[[250, 850], 180].astype(int) for axes in panels[::2])
         assert abs(dark[1] - dark[0]).max() < 0.3 * abs(bright[1] - bright[0]).max()
 
+    @pytest.mark.skipif(not can_render(), reason="no library to draw without a screen")
+    @pytest.mark.parametrize(("ratio", "alike"), [(2.0, True), (50.0, False)])
+    def test_bodies_of_like_size_have_one_scale_of_lengths(self, ratio, alike):
+        grids = [pyvista.Plane(i_resolution=1, j_resolution=1, i_size=size).triangulate() for size in (1.0, ratio)]
+        for grid in grids:
+            grid["potential_mV"] = grid.points[:, 1]
+        points = [("a", grids[0].cast_to_unstructured_grid()), ("b", grids[1].cast_to_unstructured_grid())]
+        one, other, _ = sweep_figure(points, "", opened=True).axes
+        assert (np.ptp(one.get_xlim()) == pytest.approx(np.ptp(other.get_xlim()))) == alike
+
+
+def test_the_electroneutral_curve_of_a_few_points_is_smooth():
+    """Through points of V = V_T ln(1 + I/I_0) with their slopes, MOhm."""
+    current, fine = np.array([10.0, 50.0, 100.0]), np.linspace(10.0, 100.0, 41)
+    x, V = sweeps._curve(current, 25.0 * np.log1p(current / 80.0), 25e3 / (80.0 + current))
+    assert np.interp(fine, x, V) == pytest.approx(25.0 * np.log1p(fine / 80.0), abs=0.02)
+    assert sweeps._curve(current, current, np.full(3, np.nan))[0] is current
+
 
 def test_marks_of_a_tiny_membrane_do_not_cover_each_other():
     grid = pyvista.PolyData(np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.99, 1.0, 0.0]]))
