@@ -47,11 +47,10 @@ INTRODUCTION = """\
 
 The gallery lists every case of `./spine validate`: the problem, the figure of the papers, the references, the largest
 error that passes (tolerance), the largest error that was measured, and the command. Errors are relative to the
-reference; behind `+-` stands the largest estimated error of mesh and time steps, and a dash for what takes long and was
-not measured then. The pictures are those of the page
-that `./spine validate` writes, `runs/validate/report.html`; that page also has every number.
-[Validation](validation.md) describes the estimates of errors. This page is made from `cases/validation` and the last
-recorded validation by `python docs/site_parts/gallery.py > docs/gallery.md`.
+reference; behind `+-` stands the largest estimated error of mesh and time steps, and a dash for what takes long and
+was not measured then. The pictures are those of the page that `./spine validate` writes, `runs/validate/report.html`;
+that page also has every number. [Validation](validation.md) describes the estimates of errors. This page is made from
+`cases/validation` and the last recorded validation by `python docs/site_parts/gallery.py > docs/gallery.md`.
 """
 
 

@@ -135,6 +135,7 @@ def _shown(run: _Run) -> dict[str, Any]:
         "body": _body(run),
         "frames": list(fields.labels) if fields is not None and len(fields.labels) > 1 else [],
         "first": first,
+        "at": fields.labels[0] if fields is not None and len(fields.labels) == 1 else "",
         "without_layers": not run.summary.get("layers_resolved", True),
         "profiles": pairs[: len(profiles)],
         "traces": pairs[len(profiles) :],
@@ -225,8 +226,9 @@ def _traces(run: _Run) -> list[Chart]:
         return charts(numeric, study.column, label, ions, peaks=study.kind == "transient")
     if study.kind != "transient" or not run.rows:
         return []
-    # The trace has more times; areas of observables.csv tell which places are boundaries.
-    areas = {name: value for name, value in run.rows[0].items() if name.endswith((".area_um2", ".volume_um3"))}
+    # The trace has more times; observables.csv tells which places are boundaries, and which layers are not resolved.
+    told = (".area_um2", ".volume_um3", "layers_unresolved")
+    areas = {name: value for name, value in run.rows[0].items() if name.endswith(told)}
     rows = [row | areas for row in run.trace] or list(run.rows)
     return charts(rows, when, f"time ({TIME.unit})", ions)
 

@@ -12,7 +12,7 @@ import pyvista
 import tomli_w
 
 from spinepnp.case.case import load_case
-from spinepnp.pages import body, page
+from spinepnp.pages import body, page, traces
 from spinepnp.pages.curves import thinned
 from spinepnp.pages.facts import currents_table
 from spinepnp.pages.profiles import profile_charts
@@ -199,6 +199,11 @@ def test_a_sweep_has_curves_over_its_values_and_transients_have_pages_of_their_o
     data = Page((tmp_path / "out" / "report.html").read_text()).data
     assert data["trace-1"]["x"] == "current at the top (pA)"
     assert data["frames-profiles"] == ["current at the top = 2 pA", "current at the top = 5 pA"]
+    (tmp_path / "out" / "points" / "0001.vtu").unlink()
+    assert call("report", tmp_path / "out") == 0  # without a slider the page tells which point is shown
+    assert (
+        "<h2>Profiles <small>current at the top = 5 pA</small></h2>" in (tmp_path / "out" / "report.html").read_text()
+    )
     varied = 'vary = "boundaries.top.current.value"\nvalues = ["20 pA", "50 pA"]\n'
     (tmp_path / "case.toml").write_text(
         TRANSIENT.replace("10 ms", "1 ms").replace('"2 ms", "5 ms"', '"0.5 ms"') + varied
@@ -229,6 +234,21 @@ def test_profiles_have_the_law_of_each_frame_dashed():
     assert law.y[:, -1] == pytest.approx([1e3 * law.potential[-1] for law in laws])  # mV
     assert law.dash
     assert [len(chart.curves) for chart in profile_charts(fields, [laws[0], None])] == [1, 1]
+
+
+def test_curves_of_membranes_are_beside_layers_that_cells_do_not_resolve():
+    """As in the table and in trace.png; the potential of a load has a name of its own."""
+    known = {"cap.area_um2": 1.0, "base.area_um2": 1.0, "layers_unresolved": "cap"}
+    columns = ("base.potential_mV", "base.load.potential_mV", "cap.potential_mV", "cap.neutral_potential_mV")
+    rows = [{"time_ms": t} | {name: t + i for i, name in enumerate(columns)} | known for t in (0.0, 1.0)]
+    (chart,) = traces.charts(rows, "time_ms", "time (ms)")
+    assert [curve.name for curve in chart.curves] == ["base", "base, load", "cap, beside its layer"]
+    assert chart.curves[2].y == pytest.approx([3.0, 4.0])
+    (chart,) = traces.charts([row | {"layers_unresolved": "-"} for row in rows], "time_ms", "time (ms)")
+    assert [curve.name for curve in chart.curves] == ["base", "base, load", "cap"]
+    peaks = [{"x": row["time_ms"], **known, **{f"peak.{name}": row[name] for name in columns}} for row in rows]
+    (chart,) = traces.charts(peaks, "x", "x", peaks=True)
+    assert [curve.name for curve in chart.curves] == ["base", "base, load", "cap, beside its layer"]
 
 
 class TestGates:
