@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,13 @@ import numpy as np
 from spinepnp.meshes.simplices import shape_quality
 from spinepnp.plots.cells import is_line, is_solid, surface
 from spinepnp.plots.lines import draw_sizes, profiles
-from spinepnp.plots.scene import Scene, directions
+from spinepnp.plots.scene import PIXELS, Scene, directions
 from spinepnp.plots.style import TITLE_LINE, ColourScale, new_figure, scale_of, set_title, write
 from spinepnp.units import POTENTIAL
 from spinepnp.validation.laws.profiles import LawProfile
 
 #: Smaller side and larger side of a picture on a page, inches.
 INCHES = (2.2, 5.8)
-
-#: Larger side of each of several small pictures, inches: tall ones stand in one row, others in rows of three.
-TALL_INCHES, SMALL_INCHES = 3.8, 2.6
-
-#: Ratio of the sizes of bodies up to which pictures have one scale of lengths, else each one its own.
-ALIKE = 3.0
-
-#: Height over width of a tall picture.
-TALL = 1.5
 
 #: Colours of the arrows along x, y and z.
 ARROW_COLOURS = ("#e2725b", "#3c9d5d", "#1f3fd0")
@@ -83,59 +73,6 @@ def potential_figure(
     return figure
 
 
-def sweep_figure(
-    points: Sequence[tuple[str, Any]], title: str, *, opened: bool, moment: str = "", where: str = ""
-) -> Any:
-    """Figure of the potential at several values of a sweep: small pictures with one scale of colours.
-
-    Args:
-        points: value in words, and grid with the potential at its points, of each point.
-        title: title of the figure.
-        opened: whether a body is cut open.
-        moment: words for what was varied.
-        where: addition to the name of the potential.
-    """
-    name = f"potential_{POTENTIAL.suffix}"
-    ranges = np.array([grid.get_data_range(name) for _, grid in points])
-    look = scale_of(f"potential ({POTENTIAL.unit}){where}", "viridis", ranges[:, 0].min(), ranges[:, 1].max())
-    shown = []
-    for value, grid in points:
-        view = View(grid, opened=opened)
-        shown.append((value, view.picture(name, look), view.extent))
-        view.close()
-    extents = np.array([extent for _, _, extent in shown])
-    sizes = np.column_stack([extents[:, 1] - extents[:, 0], extents[:, 3] - extents[:, 2]])
-    longest = sizes.max(axis=1)
-    alike = longest.max() <= ALIKE * longest.min()
-    sizes = sizes / (longest.max() if alike else longest[:, None])
-    tall = bool(np.all(sizes[:, 1] > TALL * sizes[:, 0]))
-    columns = len(points) if tall else 2 if len(points) == 4 else min(len(points), 3)
-    lines = -(-len(points) // columns)
-    width, height = (TALL_INCHES if tall else SMALL_INCHES) * sizes.max(axis=0)
-    figure = new_figure(columns * (max(width, 1.1) + (0.75 if view.flat else 0.3)) + 1.2, lines * (height + 0.4) + 0.5)
-    figure.set_layout_engine("compressed")
-    panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    for axes, (value, picture, extent) in zip(panels, shown, strict=False):
-        axes.set_title(value, fontsize=9, parse_math=False)
-        _show(axes, picture, extent, flat=view.flat)
-        if alike:  # one scale of lengths
-            for (low, high), half, limit in zip(
-                (extent[:2], extent[2:]),
-                0.5 * longest.max() * sizes.max(axis=0),
-                (axes.set_xlim, axes.set_ylim),
-                strict=True,
-            ):
-                limit(0.5 * (low + high) - half, 0.5 * (low + high) + half)
-        if axes is not panels[0]:
-            axes.set_ylabel("")
-    for axes in panels[len(shown) :]:
-        axes.set_axis_off()
-    _draw_scale(figure, list(panels), look)
-    above = set_title(figure, title or "potential", moment)
-    figure.set_figheight(figure.get_figheight() + TITLE_LINE * above.get_text().count("\n"))
-    return figure
-
-
 def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
     """Cells of a mesh, coloured by their quality: a body, cut open or not, or a meridian; sizes of those of a line.
 
@@ -171,18 +108,23 @@ def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None
 class View:
     """A body, cut open along its axis or whole, or a meridian; it draws one array of a grid after another.
 
+    Args:
+        grid: grid of the body or meridian.
+        opened: whether a body is cut open.
+        pixels: larger side of pictures.
+
     Attributes:
         extent: left, right, lower and upper end of its pictures in the plane of view, um.
         flat: whether it is a meridian, and the ends are those of r and z.
     """
 
-    def __init__(self, grid: Any, *, opened: bool) -> None:
+    def __init__(self, grid: Any, *, opened: bool, pixels: int = PIXELS[1]) -> None:
         self.flat = not is_solid(grid)
         self._surface = surface(grid)
         if opened and not self.flat:
             plane = {"normal": "y", "origin": np.array(grid.center)}
             self._surface = self._surface.clip(**plane, invert=False).merge(grid.slice(**plane), merge_points=False)
-        self._scene = Scene(self._surface.points, flat=self.flat)
+        self._scene = Scene(self._surface.points, flat=self.flat, pixels=pixels)
         self.extent = self._scene.extent
 
     def picture(self, name: str, look: ColourScale) -> np.ndarray:
@@ -222,16 +164,16 @@ def page(
     figure.set_layout_engine("compressed", wspace=0.08)  # ticks of the second stay clear of the scale of the first
     images = []
     for axes, (picture, look) in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
-        images.append(_show(axes, picture, extent, flat=flat))
+        images.append(show(axes, picture, extent, flat=flat))
         if flat and len(images) > 1:
             axes.set_ylabel("")
-        _draw_scale(figure, axes, look, shrink=0.75)
+        draw_scale(figure, axes, look, shrink=0.75)
     above = set_title(figure, title, moment)
     figure.set_figheight(figure.get_figheight() + TITLE_LINE * above.get_text().count("\n"))
     return figure, images, above
 
 
-def _show(axes: Any, picture: np.ndarray, extent: tuple[float, ...], *, flat: bool) -> Any:
+def show(axes: Any, picture: np.ndarray, extent: tuple[float, ...], *, flat: bool) -> Any:
     """A picture on axes, with coordinates of a meridian, or a bar that tells lengths; returns matplotlib's image."""
     image = axes.imshow(picture, extent=extent)
     if flat:
@@ -245,7 +187,7 @@ def _show(axes: Any, picture: np.ndarray, extent: tuple[float, ...], *, flat: bo
     return image
 
 
-def _draw_scale(figure: Any, axes: Any, look: ColourScale, **options: Any) -> None:
+def draw_scale(figure: Any, axes: Any, look: ColourScale, **options: Any) -> None:
     """Scale of colours beside axes, with the lines of equal values of the pictures.
 
     Args:

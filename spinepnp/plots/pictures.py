@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case.case import Case
-from spinepnp.plots.bodies import draw_potential, potential_figure, sweep_figure
+from spinepnp.plots.bodies import draw_potential, potential_figure
 from spinepnp.plots.cells import is_line, read_fields
 from spinepnp.plots.lines import draw_profile, sweep_profiles
 from spinepnp.plots.membrane_pictures import draw_membranes
 from spinepnp.plots.membranes import without_layers
+from spinepnp.plots.multiples import sweep_figure
 from spinepnp.plots.scene import can_render
 from spinepnp.plots.style import moment_of, new_figure, snapshot, write
 from spinepnp.plots.sweeps import draw_peaks, draw_sweep
