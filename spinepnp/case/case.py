@@ -36,6 +36,7 @@ from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.solvers.model.zero_dimensions import initial_rest
 from spinepnp.units import Coordinate, Line, Table
 from spinepnp.validation.laws.catalogue import LAWS, LawValue
+from spinepnp.validation.laws.profiles import LawProfile, law_profile
 
 #: Tables whose keys a sweep can vary.
 VARIED = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "compartments", "initial", "solver")
@@ -264,6 +265,13 @@ class Case(Table):
         if self.compare is None:
             return None
         return LAWS[self.compare.law](self.geometry, self.electrolyte, self.boundaries)
+
+    def law_profile(self) -> LawProfile | None:
+        """Profile along the axis of the law of [compare], if there is one that has profiles; none of a transient."""
+        value = self.law() if self.study.kind != "transient" else None
+        if value is None or self.compare is None:
+            return None
+        return law_profile(self.compare.law, value, self.geometry, self.electrolyte, self.boundaries)
 
     @property
     def shown_boundaries(self) -> list[str]:
