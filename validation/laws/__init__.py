@@ -17,6 +17,7 @@ One file for each subject; every docstring states the assumptions and the range 
     loads                           a resistor with a capacitor, or a passive cable, after a step of current
     spreading                       diffusion of steps of concentration in a closed neck
     constant_field                  Goldman, Hodgkin and Katz
+    chemistry, stoichiometry        binding, buffers and removal of calcium, networks; what reactions conserve
     assumptions                     checks of what a law assumes of a case
     catalogue                       laws by the name that a case file has for them
 """
@@ -27,6 +28,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from spinepnp.validation.laws.charged_cylinder import ChargedCylinderLaw
+from spinepnp.validation.laws.chemistry import (
+    BufferedTube,
+    RemovalLaw,
+    binding,
+    binding_equilibrium,
+    equilibrium,
+    nanodomain,
+    rapid_buffer_diffusivity,
+)
 from spinepnp.validation.laws.closed_ball import ClosedBallLaw
 from spinepnp.validation.laws.constant_field import ghk_current, ghk_voltage
 from spinepnp.validation.laws.cylinder import CylinderLaw
@@ -45,6 +55,7 @@ from spinepnp.validation.laws.relaxation import MembraneCharging
 from spinepnp.validation.laws.rings import RingsLaw
 from spinepnp.validation.laws.smooth_tube import SmoothTube, smooth_tube
 from spinepnp.validation.laws.spreading import SpreadingLaw, ambipolar_diffusivity
+from spinepnp.validation.laws.stoichiometry import conservation_laws
 from spinepnp.validation.laws.synapse import LeakyNeckLaw, SynapseLaw
 from spinepnp.validation.laws.uptake import (
     end_with_exchange,
@@ -60,6 +71,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LAWS",
     "BlockingElectrode",
+    "BufferedTube",
     "ChargedCylinderLaw",
     "ClosedBallLaw",
     "CylinderLaw",
@@ -73,6 +85,7 @@ __all__ = [
     "MembraneLaw",
     "ObstacleLaw",
     "ReducedSpine",
+    "RemovalLaw",
     "RingsLaw",
     "SmoothTube",
     "SpreadingLaw",
@@ -80,17 +93,23 @@ __all__ = [
     "WindowEscapeLaw",
     "ambipolar_diffusivity",
     "binary_junction",
+    "binding",
+    "binding_equilibrium",
     "charging_cable",
     "charging_resistor",
+    "conservation_laws",
     "donnan_concentrations",
     "donnan_potential",
     "end_with_exchange",
     "end_with_leaky_wall",
+    "equilibrium",
     "facilitation",
     "ghk_current",
     "ghk_voltage",
     "henderson_junction",
+    "nanodomain",
     "neck_with_exchange",
+    "rapid_buffer_diffusivity",
     "smooth_tube",
     "sphere_with_flux",
 ]

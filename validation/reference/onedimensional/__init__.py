@@ -5,6 +5,7 @@ NumPy and SciPy only; nothing is shared with solvers/: Legendre spectral element
     problem     geometry, ions and conditions at the ends
     scales      units of the equations, size of the first element
     mesh        elements and their tables
+    reactions   data of reactions by mass action; `kinetics` has their rates and what they conserve
     system      discrete equations; `assembly` makes their sparse matrices, `equations` replaces rows
     newton      Newton's method with limited steps
     steady      steady states, with the loads applied in parts; `estimated_error`
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from spinepnp.validation.reference.onedimensional.newton import NoConvergenceError
 from spinepnp.validation.reference.onedimensional.problem import End, Gate, Ion, Problem, ball, line, shell
+from spinepnp.validation.reference.onedimensional.reactions import Reaction
 from spinepnp.validation.reference.onedimensional.steady import Steady, estimated_error, solve_steady
 from spinepnp.validation.reference.onedimensional.transient import State, solve_transient
 
@@ -25,6 +27,7 @@ __all__ = [
     "Ion",
     "NoConvergenceError",
     "Problem",
+    "Reaction",
     "State",
     "Steady",
     "ball",

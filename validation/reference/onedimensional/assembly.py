@@ -33,6 +33,11 @@ class Assembler:
         triplets = data[assembled], (rows[assembled], columns[assembled])
         return coo_matrix(triplets, shape=(self.size, self.size)).tocsc()
 
+    def rows_of(self, blocks: list[tuple[int, int, Values]]) -> csc_matrix:
+        """Matrix of element blocks by field of row and column, also in rows that are replaced."""
+        rows, columns, data = self._triplets(blocks)
+        return coo_matrix((data, (rows, columns)), shape=(self.size, self.size)).tocsc()
+
     def _triplets(self, blocks: list[tuple[int, int, Values]]) -> tuple[Values, Values, Values]:
         """Triplets of element blocks by field of row and column."""
         n = self.system.shape[1]

@@ -7,9 +7,10 @@ from scipy.sparse import csc_matrix, diags
 from scipy.sparse.linalg import splu
 
 from spinepnp.units import FARADAY
+from spinepnp.validation.reference.onedimensional.checks import refuse
 from spinepnp.validation.reference.onedimensional.equations import Equations
 from spinepnp.validation.reference.onedimensional.newton import newton
-from spinepnp.validation.reference.onedimensional.problem import Values, refuse
+from spinepnp.validation.reference.onedimensional.problem import Values
 from spinepnp.validation.reference.onedimensional.steady import continued, end_flows
 from spinepnp.validation.reference.onedimensional.system import BALANCE, Loads
 

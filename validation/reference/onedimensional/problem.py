@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinepnp.units import FARADAY
+from spinepnp.validation.reference.onedimensional.checks import check_number, refuse
+from spinepnp.validation.reference.onedimensional.reactions import Reaction
 
 Values = NDArray[np.float64]
 
@@ -22,27 +24,6 @@ Current = float | Callable[..., float]
 
 #: Gauges of a floating potential: its mean is zero, or its value at the left end (a ball's centre).
 GAUGES = ("mean", "left")
-
-
-def refuse(key: str, value: object, problem: str) -> None:
-    """Raise the ValueError of a bad value, with its key, the value and the problem.
-
-    Args:
-        key: name of the argument.
-        value: its value.
-        problem: description of the problem.
-
-    Raises:
-        ValueError: always.
-    """
-    raise ValueError(f"{key} = {value!r}: {problem}")
-
-
-def _number(key: str, value: Any, *, positive: bool = False) -> None:
-    """Refuse a value that is no finite number, or not positive where it must be."""
-    real = isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or (positive and value <= 0):
-        refuse(key, value, "a finite number greater than zero is needed" if positive else "a finite number is needed")
 
 
 @functools.lru_cache(maxsize=256)
@@ -85,10 +66,10 @@ class Geometry:
 
 def line(length: float, area: float | Callable[[Values], Values]) -> Geometry:
     """Line from 0 to ``length`` (m) of cross-section ``area`` (m^2; of x in m where it varies)."""
-    _number("length", length, positive=True)
+    check_number("length", length, positive=True)
     if callable(area):
         return Geometry(0.0, float(length), area)
-    _number("area", area, positive=True)
+    check_number("area", area, positive=True)
     constant = float(area)
     return Geometry(0.0, float(length), lambda x: np.full_like(x, constant))
 
@@ -99,14 +80,14 @@ def _sphere(r: Values) -> Values:
 
 def ball(radius: float) -> Geometry:
     """Geometry of a ball; x is the distance from its centre, the left end."""
-    _number("radius", radius, positive=True)
+    check_number("radius", radius, positive=True)
     return Geometry(0.0, float(radius), _sphere, closed_left=True)
 
 
 def shell(inner: float, outer: float) -> Geometry:
     """Geometry of a spherical shell between two radii, m."""
-    _number("inner", inner, positive=True)
-    _number("outer", outer, positive=True)
+    check_number("inner", inner, positive=True)
+    check_number("outer", outer, positive=True)
     if outer <= inner:
         refuse("outer", outer, f"must be larger than inner = {inner!r}")
     return Geometry(float(inner), float(outer), _sphere)
@@ -125,16 +106,21 @@ class Ion:
     Attributes:
         name: name of the species.
         valence: valence z; 0 for a neutral species.
-        diffusivity: diffusivity D, m^2/s.
+        diffusivity: diffusivity D, m^2/s; 0 for a species that stays where it is.
+        in_field: whether the field moves it and it is part of the charge; otherwise it is neutral but for currents,
+            which are counted with its valence.
     """
 
     name: str
     valence: int
     diffusivity: float
+    in_field: bool = True
 
     def __post_init__(self) -> None:
-        _number(f"{self.name}.valence", self.valence)
-        _number(f"{self.name}.diffusivity", self.diffusivity, positive=True)
+        check_number(f"{self.name}.valence", self.valence)
+        check_number(f"{self.name}.diffusivity", self.diffusivity)
+        if self.diffusivity < 0.0:
+            refuse(f"{self.name}.diffusivity", self.diffusivity, "cannot be negative")
 
 
 @dataclass(frozen=True)
@@ -157,7 +143,7 @@ class Gate:
     time: float
 
     def __post_init__(self) -> None:
-        _number("gates.time", self.time, positive=True)
+        check_number("gates.time", self.time, positive=True)
 
 
 @dataclass(frozen=True)
@@ -172,8 +158,8 @@ class End:
 
     Attributes:
         potential: prescribed potential, V; ``None`` where the field is given instead.
-        concentrations: prescribed concentrations, mol/m^3, one for each species, all positive; ``None`` where currents
-            are given instead.
+        concentrations: prescribed concentrations, mol/m^3, one for each species, all positive, or ``None`` for one that
+            does not pass; ``None`` where currents are given instead.
         currents: electric current that enters with each species, A; where it varies a function of the time in s, or of
             that and of the potential at this end in V (a channel), of these and of the concentration of the species
             here in mol/m^3, or of these and of the gates, as an array; empty for none.
@@ -189,7 +175,7 @@ class End:
     """
 
     potential: float | None = None
-    concentrations: tuple[float, ...] | None = None
+    concentrations: tuple[float | None, ...] | None = None
     currents: tuple[Current, ...] = ()
     normal_field: float | None = 0.0
     capacitance: float = 0.0
@@ -216,7 +202,7 @@ class End:
         """Raise a ValueError that names ``key`` for conditions that are invalid or contradict each other."""
         for name in ("potential", "normal_field", "capacitance"):
             if getattr(self, name) is not None:
-                _number(f"{key}.{name}", getattr(self, name))
+                check_number(f"{key}.{name}", getattr(self, name))
         if self.capacitance < 0:
             refuse(f"{key}.capacitance", self.capacitance, "cannot be negative")
         if self.potential is not None and (self.normal_field or self.capacitance or self.field_matched):
@@ -230,19 +216,29 @@ class End:
             if given and len(given) != len(species):
                 refuse(f"{key}.{name}", given, f"needs one value for each of the {len(species)} species")
         for ion, value in zip(species, self.concentrations or (), strict=False):
-            _number(f"{key}.concentrations[{ion.name}]", value, positive=True)
+            if value is not None:
+                check_number(f"{key}.concentrations[{ion.name}]", value, positive=True)
+                if ion.diffusivity == 0.0:
+                    refuse(f"{key}.concentrations[{ion.name}]", value, "an immobile species takes None")
         if self.field_matched and self.sensitive:
             refuse(f"{key}.field_matched", True, "takes no currents that depend on concentrations")
         if self.concentrations is not None and self.currents:
             refuse(f"{key}.currents", self.currents, "concentrations are held here; give one or the other")
         for ion, current in zip(species, self.currents, strict=False):
             if not callable(current):
-                _number(f"{key}.currents[{ion.name}]", current)
+                check_number(f"{key}.currents[{ion.name}]", current)
             elif _required(current) not in (1, 2, 3, 4):
                 ways = "(time), or of (time, potential), with the concentration and the gates behind them if wanted"
                 refuse(f"{key}.currents[{ion.name}]", current, f"must be a function of {ways}")
             if ion.valence == 0 and current != 0:
                 refuse(f"{key}.currents[{ion.name}]", current, "a neutral species carries no current")
+            if ion.diffusivity == 0.0 and current != 0:
+                refuse(f"{key}.currents[{ion.name}]", current, "an immobile species carries no current")
+
+    def held(self, otherwise: Values) -> Values:
+        """Prescribed concentrations, mol/m^3, (species,), with other values where none is prescribed."""
+        given = self.concentrations or (None,) * len(otherwise)
+        return np.array([other if c is None else c for c, other in zip(given, otherwise, strict=True)], dtype=float)
 
     def rest(self, potential: float) -> Values:
         """Steady-state values of the gates at a potential (V)."""
@@ -276,7 +272,7 @@ class End:
 
 @dataclass(frozen=True)
 class Problem:
-    """Problem dc_i/dt + div J_i = 0, J_i = -D_i (grad c_i + z_i c_i grad u), -div(eps grad V) = F (sum z_i c_i + rho).
+    """Problem dc_i/dt + div J_i = R_i, J_i = -D_i (grad c_i + z_i c_i grad u), div(eps grad V) + F (z.c + rho) = 0.
 
     Examples:
         >>> from spinepnp.units import VACUUM_PERMITTIVITY
@@ -299,6 +295,10 @@ class Problem:
         amounts: amount of each species, mol, in a closed problem (no end prescribes concentrations): of the steady
             state, or of the uniform state at the start of a transient.
         gauge: gauge of a floating potential, "mean" or "left".
+        reactions: reactions, which give R_i.
+        start: uniform concentrations, mol/m^3, one for each species, all positive: the start of a transient, and of the
+            search for a steady state, whose totals of immobile species, and of what neither ends nor amounts tell, are
+            these; ``None`` where ends or amounts tell them all.
     """
 
     geometry: Geometry
@@ -310,14 +310,16 @@ class Problem:
     fixed_charge: float | Callable[[Values], Values] = 0.0
     amounts: tuple[float, ...] | None = None
     gauge: str = "mean"
+    reactions: tuple[Reaction, ...] = ()
+    start: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        _number("permittivity", self.permittivity, positive=True)
-        _number("thermal_voltage", self.thermal_voltage, positive=True)
+        check_number("permittivity", self.permittivity, positive=True)
+        check_number("thermal_voltage", self.thermal_voltage, positive=True)
         if not self.species:
             refuse("species", self.species, "at least one ion is needed")
         if not callable(self.fixed_charge):
-            _number("fixed_charge", self.fixed_charge)
+            check_number("fixed_charge", self.fixed_charge)
         if self.gauge not in GAUGES:
             refuse("gauge", self.gauge, f"known: {', '.join(GAUGES)}")
         self.left.check("left", self.species)
@@ -327,10 +329,17 @@ class Problem:
                 refuse(f"{key}.open_circuit", True, "needs a potential that the other end holds")
         if self.geometry.closed_left and self.left != End():
             refuse("left", self.left, "the centre of a ball takes no end")
+        immobile = [ion.diffusivity == 0.0 for ion in self.species]
+        if all(immobile):
+            refuse("species", self.species, "at least one that diffuses is needed")
+        for k, reaction in enumerate(self.reactions):
+            reaction.check(f"reactions[{k}]", list(self.valences), immobile)
         self._check_amounts()
 
     def _check_amounts(self) -> None:
         """Refuse amounts that do not fit the problem."""
+        for ion, value in zip(self.species, self.start or (), strict=self.start is not None):
+            check_number(f"start[{ion.name}]", value, positive=True)
         if self.amounts is None:
             return
         if not self.closed:
@@ -338,7 +347,7 @@ class Problem:
         if len(self.amounts) != len(self.species):
             refuse("amounts", self.amounts, f"needs one value for each of the {len(self.species)} species")
         for ion, value in zip(self.species, self.amounts, strict=True):
-            _number(f"amounts[{ion.name}]", value, positive=True)
+            check_number(f"amounts[{ion.name}]", value, positive=True)
 
     @property
     def ends(self) -> tuple[End, End]:
@@ -357,8 +366,8 @@ class Problem:
 
     @property
     def valences(self) -> Values:
-        """Valences z, shape (species,)."""
-        return np.array([ion.valence for ion in self.species], dtype=float)
+        """Valences z in the field, shape (species,)."""
+        return np.array([ion.valence if ion.in_field else 0.0 for ion in self.species], dtype=float)
 
     def charge(self, x: Values) -> Values:
         """Fixed charge at places, mol/m^3."""

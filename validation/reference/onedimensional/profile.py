@@ -77,4 +77,4 @@ class Profile:
         slope = system.mesh.nodal_slope(self.state[species] + z * self.state[-1])
         area = system.problem.geometry.area(self.x) / system.scale.area
         flux = -system.D[species] * np.exp(self.state[species]) * slope * area
-        return np.asarray(z * FARADAY * system.scale.rate * flux)
+        return np.asarray(system.carried[species] * FARADAY * system.scale.rate * flux)

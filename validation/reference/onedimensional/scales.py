@@ -65,10 +65,17 @@ def mesh_of_integrals(problem: Problem) -> mesh.Mesh:
 
 
 def reference_concentrations(problem: Problem) -> Values:
-    """Concentrations of a uniform initial state, mol/m^3: geometric mean of prescribed ones, or amount over volume."""
-    prescribed = [end.concentrations for end in problem.ends if end.concentrations is not None]
+    """Concentrations of a uniform initial state, mol/m^3: those of the start if there are any, else the geometric mean
+    of prescribed ones, or amount over volume.
+    """
+    if problem.start is not None:
+        return np.array(problem.start)
+    prescribed = [end.held(np.full(len(problem.species), np.nan)) for end in problem.ends if end.concentrations]
     if prescribed:
-        return np.asarray(np.exp(np.mean(np.log(np.array(prescribed)), axis=0)))
+        means = np.exp(np.mean(np.log(np.array(prescribed)), axis=0))
+        if np.isnan(means).any():
+            raise ValueError("start = None: the ends do not hold all species; give their uniform concentrations")
+        return np.asarray(means)
     if problem.amounts is None:
         raise ValueError("amounts = None: a closed problem needs the amount of each species, mol")
     return np.array(problem.amounts) / integral(problem)
@@ -94,11 +101,13 @@ def finest(problem: Problem, reference: Values, time: float) -> float:
         time: time of the currents, s.
     """
     z, species = problem.valences, problem.species
-    prescribed = [np.array(end.concentrations) for end in problem.ends if end.concentrations is not None]
+    prescribed = [end.held(reference) for end in problem.ends]
     strength = max(float(np.sum(z**2 * c)) for c in [reference, *prescribed])
     far = 0.0 if problem.geometry.closed_left else integral(problem, power=-1)
     D = np.array([ion.diffusivity for ion in species])
-    strength += sum(float(np.sum(np.abs(z) * np.abs(end.inflow(species, time)) / D)) * far for end in problem.ends)
+    moves = D > 0.0
+    entering = [np.abs(z * end.inflow(species, time))[moves] / D[moves] for end in problem.ends]
+    strength += sum(float(np.sum(rates)) * far for rates in entering)
     size = math.sqrt(problem.permittivity * problem.thermal_voltage / (FARADAY * max(strength, 1e-30)))
     for end in problem.ends:
         field = balanced_field(problem) if end.normal_field is None else end.normal_field

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike
 
 from spinepnp.units import FARADAY
 from spinepnp.validation.reference.onedimensional import mesh as meshes
+from spinepnp.validation.reference.onedimensional.checks import refuse
 from spinepnp.validation.reference.onedimensional.equations import SteadyEquations
 from spinepnp.validation.reference.onedimensional.newton import NoConvergenceError, newton
-from spinepnp.validation.reference.onedimensional.problem import Problem, Values, refuse
+from spinepnp.validation.reference.onedimensional.problem import Problem, Values
 from spinepnp.validation.reference.onedimensional.profile import Profile
 from spinepnp.validation.reference.onedimensional.scales import finest, reference_concentrations, scales
 from spinepnp.validation.reference.onedimensional.system import Loads, System
@@ -64,6 +65,8 @@ def discretise(problem: Problem, order: int, elements: int | None, time: float, 
     start = geometry.start / scale.length
     many = meshes.count(first / (1.0 - start), both) if elements is None else int(elements)
     edges = meshes.edges(start, 1.0, many, first, both)
+    borders = [x / scale.length for reaction in problem.reactions for x in reaction.region or ()]
+    edges = np.unique(np.concatenate([edges, [x for x in borders if edges[0] < x < edges[-1]]]))
     return System(problem, meshes.Mesh(edges, int(order)), scale, reference)
 
 
@@ -117,7 +120,7 @@ def end_flows(system: System, state: Values, loads: Loads, storing: Values | Non
     by_residual = prescribed[:, -1] | system.open[system.end_nodes]
     slopes = np.where(by_residual, by_balance, system.end_slopes(state, loads))
     field = slopes * system.problem.thermal_voltage / system.scale.length
-    return inflow * system.z * FARADAY * system.scale.rate, field
+    return inflow * system.carried * FARADAY * system.scale.rate, field
 
 
 def solve_steady(problem: Problem, order: int = ORDER, elements: int | None = None, time: float = 0.0) -> Steady:

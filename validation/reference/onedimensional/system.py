@@ -2,7 +2,7 @@
 
 With q_i(v) = int S c_i v and F(v) below, the equations are dq/dt + F = 0 for every nodal function v:
 
-    F_i(v) = int S D_i c_i (ln c_i + z_i u)' v' - [inflow_i v],
+    F_i(v) = int S D_i c_i (ln c_i + z_i u)' v' - int S R_i v - [inflow_i v],
     F_u(v) = delta^2 int S u' v' - int S (sum z_i c_i + rho) v - delta^2 [S du/dn v].
 
 At the node of an end in open circuit the divergence of the total current takes the place of Poisson's equation, and
@@ -21,8 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spinepnp.validation.reference.onedimensional.checks import refuse
+from spinepnp.validation.reference.onedimensional.kinetics import Conserved, Kinetics
 from spinepnp.validation.reference.onedimensional.mesh import Mesh
-from spinepnp.validation.reference.onedimensional.problem import Problem, Values, refuse
+from spinepnp.validation.reference.onedimensional.problem import Problem, Values
 from spinepnp.validation.reference.onedimensional.scales import Scales, balanced_field
 
 #: Step in u of the difference for the derivative of a channel's current; its error is of the fourth power.
@@ -78,7 +80,9 @@ class System:
         self.problem, self.mesh, self.scale = problem, mesh, scale
         self.reference = reference / scale.concentration
         self.z = problem.valences
+        self.carried = np.array([ion.valence for ion in problem.species], dtype=float)  # by currents
         self.D = np.array([ion.diffusivity for ion in problem.species]) / scale.diffusivity
+        self.inverse_D = np.divide(1.0, self.D, out=np.zeros_like(self.D), where=self.D > 0.0)  # nothing else enters
         self.weight = mesh.weights * problem.geometry.area(mesh.points * scale.length) / scale.area
         corners = np.array([mesh.edges[0], mesh.edges[-1]]) * scale.length
         self.end_area = problem.geometry.area(corners) / scale.area
@@ -88,10 +92,13 @@ class System:
         self.shape = (len(self.z) + 1, len(mesh.x))
         self.prescribed, self.open = np.zeros(self.shape, dtype=bool), np.zeros(self.shape[1], dtype=bool)
         for node, end in zip(self.end_nodes, problem.ends, strict=True):
-            self.prescribed[:-1, node] = end.concentrations is not None
+            self.prescribed[:-1, node] = [c is not None for c in end.concentrations or [None] * len(self.z)]
             self.prescribed[-1, node] = end.potential is not None
             self.open[node] = end.open_circuit
         self.gates: tuple[Values, ...] | None = None  # of each end, in a transient: what `loads` has
+        self.kinetics = Kinetics(problem.reactions, mesh, scale) if problem.reactions else None
+        held = self.prescribed[:-1].any(axis=1)
+        self.conserved = Conserved.of(problem.reactions, list(self.D == 0.0), list(held))
         self.pin = 0 if problem.gauge == "left" else len(mesh.x) // 2
         stiffness = np.swapaxes(mesh.slopes, 1, 2) @ (self.weight[:, :, None] * mesh.slopes)
         self.stiffness_blocks = scale.delta2 * stiffness
@@ -107,10 +114,7 @@ class System:
         problem, scale = self.problem, self.scale
         free = np.full(len(self.z), np.nan)
         start = np.log(self.reference)
-        logs = [
-            free if e.concentrations is None else np.log(np.array(e.concentrations) / scale.concentration)
-            for e in problem.ends
-        ]
+        logs = [np.log(end.held(free) / scale.concentration) for end in problem.ends]
         potentials = [np.nan if e.potential is None else e.potential / problem.thermal_voltage for e in problem.ends]
         fields = [balanced_field(problem) if e.normal_field is None else e.normal_field for e in problem.ends]
         charge = problem.charge(self.mesh.points * scale.length) / scale.concentration
@@ -193,6 +197,8 @@ class System:
         out = np.empty((self.shape[0], *self.mesh.connectivity.shape))
         weight, slopes = self.weight * self.mesh.stretch, self.mesh.local_slopes
         out[:-1] = (weight * self.D[:, None, None] * c * drive) @ slopes
+        if self.kinetics is not None:
+            out[:-1] -= (self.weight * self.kinetics.sources(c)) @ self.mesh.values
         rho = self.weight * (np.tensordot(self.z, c, 1) + loads.charge)
         out[-1] = (self.scale.delta2 * weight * field) @ slopes
         out[-1] -= rho @ self.mesh.values
@@ -258,7 +264,7 @@ class System:
         inflow = self.inflow(state, loads)
         for k, node in enumerate(self.end_nodes):
             if self.matched[k]:
-                entering = self.z @ (inflow[k] / self.D) / self.end_area[k]
+                entering = self.z @ (inflow[k] * self.inverse_D) / self.end_area[k]
                 slopes[k] += entering / (self.z**2 @ np.exp(state[:-1, node]))
         return slopes
 
@@ -299,6 +305,10 @@ class System:
             blocks.append((i, i, stiff + GT @ ((conductance * drive[i])[..., None] * B)))
             blocks.append((i, last, z * stiff))
             blocks.append((last, i, -z * mass[i]))
+        if self.kinetics is not None:
+            blocks += [
+                (i, j, -(B.T @ ((self.weight * slope)[..., None] * B))) for i, j, slope in self.kinetics.slopes(c)
+            ]
         return blocks
 
     def end_entries(self, state: Values, loads: Loads) -> list[tuple[int, int, int, float]]:
@@ -312,7 +322,7 @@ class System:
             entries += [(int(node), i, i, -float(d)) for i, d in enumerate(by_c[k])]
             if self.matched[k]:
                 strength = self.z**2 * np.exp(state[:-1, node])
-                entering, more = (self.z @ (j / self.D) / self.end_area[k] for j in (inflow[k], derivative[k]))
+                entering, more = (self.z @ (j * self.inverse_D) / self.end_area[k] for j in (inflow[k], derivative[k]))
                 diagonal -= factor * more / np.sum(strength)
                 share = factor * entering / np.sum(strength) ** 2
                 entries += [(int(node), last, i, float(share * s)) for i, s in enumerate(strength)]

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from spinepnp.units import FARADAY
+from spinepnp.validation.reference.onedimensional.checks import refuse
 from spinepnp.validation.reference.onedimensional.equations import Equations
 from spinepnp.validation.reference.onedimensional.instant import check_charge, flows, settled
 from spinepnp.validation.reference.onedimensional.newton import NoConvergenceError
-from spinepnp.validation.reference.onedimensional.problem import Problem, Values, refuse
+from spinepnp.validation.reference.onedimensional.problem import Problem, Values
 from spinepnp.validation.reference.onedimensional.profile import Profile
 from spinepnp.validation.reference.onedimensional.radau import C, Step, Stepper
 from spinepnp.validation.reference.onedimensional.scales import integral, reference_concentrations, scales
@@ -258,7 +259,7 @@ class _Run:
         """State at the current time."""
         at = self.time if self.time == 0.0 else math.nextafter(self.time, 0.0)
         entering, displaced, field = flows(self.equations, self.state, at)
-        passed = self.passed * self.system.z * FARADAY * self.system.scale.amount
+        passed = self.passed * self.system.carried * FARADAY * self.system.scale.amount
         return State(
             self.system, self.state, entering, displaced, field, self.time, passed, self.steps, self.system.gates
         )
