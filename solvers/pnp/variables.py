@@ -143,8 +143,11 @@ class ConcentrationVariables:
         """Integrals of a function with each owned basis function, of its values at the owned nodes, shape (n,)."""
         if self.operators.degree == 1:
             return np.asarray(self._volume[: self.operators.owned] * values)
-        self._terms[0].array[:] = values
-        return np.array((self.operators.M * self._terms[0]).array_r)
+        nodal = self.operators.vector()
+        nodal.array[:] = values
+        integrals = np.array((self.operators.M * nodal).array_r)
+        nodal.destroy()
+        return integrals
 
     def add_nodal_slope(self, matrix: Any, slope: np.ndarray) -> None:
         """Add the derivative of `of_nodes` to a matrix.

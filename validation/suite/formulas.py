@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, SURFACE_CHARGE, TIME
 from spinepnp.validation.suite import formulas_boundaries as boundaries
+from spinepnp.validation.suite import formulas_chemistry as chemistry
 from spinepnp.validation.suite import formulas_flow as flow
 from spinepnp.validation.suite import formulas_ions as ions
 from spinepnp.validation.suite import formulas_neurons as neurons
@@ -14,9 +15,12 @@ from spinepnp.validation.suite.context import Formula
 FORMULAS: dict[str, Formula] = {
     "band": Formula(POTENTIAL, flow.band),
     "band_ions": Formula(CONCENTRATION, flow.band_ions),
+    "binding": Formula(CONCENTRATION, chemistry.binding),
     "boltzmann": Formula(CONCENTRATION, ions.boltzmann),
+    "buffered_tube": Formula(CONCENTRATION, chemistry.buffered_tube),
     "cable": Formula(POTENTIAL, boundaries.cable),
     "capacitor_charge": Formula(SURFACE_CHARGE, ions.capacitor_charge),
+    "channel": Formula(CONCENTRATION, chemistry.channel),
     "charged_membrane": Formula(POTENTIAL, ions.charged_membrane),
     "charged_cylinder": Formula(POTENTIAL, ions.charged_cylinder),
     "charging_head": Formula(POTENTIAL, ions.charging_head),
@@ -43,7 +47,9 @@ FORMULAS: dict[str, Formula] = {
     "of_bulk": Formula(CONCENTRATION, flow.of_bulk, takes_number=True),
     "junction": Formula(POTENTIAL, ions.junction),
     "leaving": Formula(CURRENT, flow.leaving),
+    "rapid_buffer": Formula(CONCENTRATION, chemistry.rapid_buffer),
     "relaxation": Formula(POTENTIAL, flow.relaxation, takes_number=True),
+    "removal": Formula(CONCENTRATION, chemistry.removal),
     "resistor": Formula(CURRENT, boundaries.resistor),
     "series": Formula(POTENTIAL, flow.series, by_region=True),
     "sphere_capacitor": Formula(SURFACE_CHARGE, ions.sphere_capacitor),
