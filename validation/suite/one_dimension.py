@@ -17,7 +17,7 @@ from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, to_unit
 from spinepnp.validation.reference import onedimensional
-from spinepnp.validation.reference.onedimensional import End, Gate, Ion, Problem
+from spinepnp.validation.reference.onedimensional import End, Gate, Ion, Problem, Reaction
 from spinepnp.validation.reference.onedimensional.problem import Current
 from spinepnp.validation.suite.stimuli import breaks, current, gated, opening
 
@@ -32,7 +32,7 @@ RTOL = {ORDER: 1e-6, COARSER: 1e-5}
 
 #: Terms whose equations it has.
 KNOWN_TERMS = {"dirichlet", "floating", "injection", "surface_charge", "capacitance", "channel", "field_matched",
-               "fixed_charge"}  # fmt: skip
+               "fixed_charge", "reaction"}  # fmt: skip
 
 #: Results by column of observables.csv.
 Row = dict[str, float]
@@ -62,8 +62,8 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
     if boundary.field_matched and any(c.gates or c.needs_concentration for c in boundary.channels):
         raise _refusal("no gates and no constant field where field_matched is true")
     prescribed = boundary.prescribed(electrolyte)
-    if prescribed and set(prescribed) != set(electrolyte.names):
-        raise _refusal("ends that hold all concentrations or none")
+    if prescribed and set(prescribed) != set(electrolyte.mobile):
+        raise _refusal("ends that hold the concentrations of all species that move, or none")
     carriers = {i.species for i in boundary.injections} | {c.species for c in boundary.channels}
     currents = tuple(_current(n, boundary, electrolyte, area) if n in carriers else 0.0 for n in electrolyte.names)
     field: dict[str, Any] = {}
@@ -76,7 +76,7 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
     return End(
         potential=boundary.prescribed_potential,
         open_circuit=boundary.floating,
-        concentrations=tuple(prescribed[n] for n in electrolyte.names) if prescribed else None,
+        concentrations=tuple(map(prescribed.get, electrolyte.names)) if prescribed else None,
         currents=currents if carriers else (),
         field_matched=boundary.field_matched,
         gates=tuple(Gate(partial(opening, gate), gate.time) for c in boundary.channels for gate in c.gates),
@@ -110,6 +110,19 @@ def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: f
     if channels:
         return of_potential
     return given(0.0) if all(i.waveform == "constant" for i in injections) else given
+
+
+def _reactions(electrolyte: Electrolyte) -> tuple[Reaction, ...]:
+    """Reactions of an electrolyte."""
+    found = []
+    for reaction in electrolyte.reactions:
+        consumed, produced = (
+            tuple(side.get(name, 0) for name in electrolyte.names)
+            for side in (reaction.parsed.left, reaction.parsed.right)
+        )
+        backward = 0.0 if reaction.backward is None else reaction.backward.value
+        found.append(Reaction(consumed, produced, reaction.forward.value, backward, reaction.region))
+    return tuple(found)
 
 
 def problem_of(case: Case) -> Problem:
@@ -148,6 +161,8 @@ def problem_of(case: Case) -> Problem:
         right,
         fixed_charge=electrolyte.uniform_charge,
         amounts=amounts,
+        reactions=_reactions(electrolyte),
+        start=tuple(electrolyte.bulk.values()) if electrolyte.has_chemistry and amounts is None else None,
     )
 
 
