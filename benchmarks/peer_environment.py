@@ -53,6 +53,12 @@ DEVSIM = Program("DEVSIM", "benchmarks.peer_devsim", ("devsim==2.11.2",))
 #: NEURON, without the large packages of the others.
 NEURON = Program("NEURON", "benchmarks.peer_rallpack", ("neuron==9.0.2",), ("numpy==2.5.5",))
 
+#: NEURON's reactions and diffusion.
+RXD = Program("NEURON rxd", "benchmarks.peer_rxd", NEURON.packages, NEURON.shared)
+
+#: scikit-fem; the first package is the one that is imported by its name.
+SKFEM = Program("scikit-fem", "benchmarks.peer_skfem", ("scipy==1.18.1", "scikit-fem==12.0.2"), NEURON.shared)
+
 #: DOLFINx without spinepnp, in the environment of spinepnp.
 DOLFINX = Program("DOLFINx", "benchmarks.peer_fenics")
 

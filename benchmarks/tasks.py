@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.accuracy import accuracy
 from benchmarks.batches import batch, memory
 from benchmarks.cables import rallpack
+from benchmarks.chemistry import chemistry
 from benchmarks.files import files
 from benchmarks.formulations import formulations, large_formulations
 from benchmarks.formulations_in_time import formulations_in_time
@@ -22,7 +23,7 @@ from benchmarks.wide import wide_channels, wide_species
 
 #: Every task by its name.
 TASKS = {task.__name__: task for task in (
-    accuracy, batch, files, formulations, formulations_in_time, krylov, large_formulations, memory, meshes, messages,
-    neuron, peer_cylinder, peer_equal, peer_neuron, peer_ranks, peer_threads, precision, rallpack, solve, start,
-    transient, wide_channels, wide_species,
+    accuracy, batch, chemistry, files, formulations, formulations_in_time, krylov, large_formulations, memory, meshes,
+    messages, neuron, peer_cylinder, peer_equal, peer_neuron, peer_ranks, peer_threads, precision, rallpack, solve,
+    start, transient, wide_channels, wide_species,
 )}  # fmt: skip

@@ -17,6 +17,7 @@ One file for each subject; every docstring states the assumptions and the range 
     loads                           a resistor with a capacitor, or a passive cable, after a step of current
     spreading                       diffusion of steps of concentration in a closed neck
     constant_field                  Goldman, Hodgkin and Katz
+    trace_ion                       how the field of a current moves a trace
     chemistry, stoichiometry        binding, buffers and removal of calcium, networks; what reactions conserve
     assumptions                     checks of what a law assumes of a case
     catalogue                       laws by the name that a case file has for them
@@ -57,6 +58,7 @@ from spinepnp.validation.laws.smooth_tube import SmoothTube, smooth_tube
 from spinepnp.validation.laws.spreading import SpreadingLaw, ambipolar_diffusivity
 from spinepnp.validation.laws.stoichiometry import conservation_laws
 from spinepnp.validation.laws.synapse import LeakyNeckLaw, SynapseLaw
+from spinepnp.validation.laws.trace_ion import TraceLaw
 from spinepnp.validation.laws.uptake import (
     end_with_exchange,
     end_with_leaky_wall,
@@ -90,6 +92,7 @@ __all__ = [
     "SmoothTube",
     "SpreadingLaw",
     "SynapseLaw",
+    "TraceLaw",
     "WindowEscapeLaw",
     "ambipolar_diffusivity",
     "binary_junction",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from functools import partial
 from typing import Any
 
@@ -62,7 +63,8 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
     if boundary.field_matched and any(c.gates or c.needs_concentration for c in boundary.channels):
         raise _refusal("no gates and no constant field where field_matched is true")
     prescribed = boundary.prescribed(electrolyte)
-    if prescribed and set(prescribed) != set(electrolyte.mobile):
+    moving = {s.name for s in electrolyte.species if s.diffusivity}
+    if prescribed and set(prescribed) & moving != moving:
         raise _refusal("ends that hold the concentrations of all species that move, or none")
     carriers = {i.species for i in boundary.injections} | {c.species for c in boundary.channels}
     currents = tuple(_current(n, boundary, electrolyte, area) if n in carriers else 0.0 for n in electrolyte.names)
@@ -76,7 +78,7 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
     return End(
         potential=boundary.prescribed_potential,
         open_circuit=boundary.floating,
-        concentrations=tuple(map(prescribed.get, electrolyte.names)) if prescribed else None,
+        concentrations=tuple(prescribed[n] if n in moving else None for n in electrolyte.names) if prescribed else None,
         currents=currents if carriers else (),
         field_matched=boundary.field_matched,
         gates=tuple(Gate(partial(opening, gate), gate.time) for c in boundary.channels for gate in c.gates),
@@ -112,17 +114,23 @@ def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: f
     return given(0.0) if all(i.waveform == "constant" for i in injections) else given
 
 
-def _reactions(electrolyte: Electrolyte) -> tuple[Reaction, ...]:
-    """Reactions of an electrolyte."""
+def _reactions(electrolyte: Any) -> tuple[Reaction, ...]:
+    """Reactions of an electrolyte; their equations are read here, so that an error of the other reader shows."""
     found = []
-    for reaction in electrolyte.reactions:
-        consumed, produced = (
-            tuple(side.get(name, 0) for name in electrolyte.names)
-            for side in (reaction.parsed.left, reaction.parsed.right)
-        )
-        backward = 0.0 if reaction.backward is None else reaction.backward.value
-        found.append(Reaction(consumed, produced, reaction.forward.value, backward, reaction.region))
+    if getattr(electrolyte, "reactions", ()) and not all(electrolyte.bulk.values()):
+        raise _refusal("some of each species that reacts or does not move")
+    for reaction in getattr(electrolyte, "reactions", ()):
+        left, right = (_molecules(side, electrolyte.names) for side in re.split("<?->", reaction.equation))
+        forward, backward = (0.0 if k is None else k.value for k in (reaction.forward, reaction.backward))
+        found.append(Reaction(left, right, forward, backward, reaction.region))
     return tuple(found)
+
+
+def _molecules(side: str, names: list[str]) -> tuple[int, ...]:
+    """Number of molecules of each species on a side of an equation, such as "2 Ca + B"."""
+    parts = [re.fullmatch(r"(\d*)\s*(.*)", part.strip()) for part in re.split(r"\s\+\s", side.strip()) if part]
+    found = [(int(part[1] or 1), part[2]) for part in parts if part]
+    return tuple(sum(number for number, written in found if written == name) for name in names)
 
 
 def problem_of(case: Case) -> Problem:
@@ -161,8 +169,8 @@ def problem_of(case: Case) -> Problem:
         right,
         fixed_charge=electrolyte.uniform_charge,
         amounts=amounts,
-        reactions=_reactions(electrolyte),
-        start=tuple(electrolyte.bulk.values()) if electrolyte.has_chemistry and amounts is None else None,
+        reactions=(reactions := _reactions(electrolyte)),
+        start=tuple(electrolyte.bulk.values()) if reactions and amounts is None else None,
     )
 
 
