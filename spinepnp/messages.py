@@ -12,8 +12,9 @@ from spinepnp.errors import CaseError
 #: Types of values that an error line shows.
 SHOWN = (str, int, float, bool)
 
-#: Keys by which an entry of a list is found, beside its number; a name goes before a species, which several may have.
-NAMES = ("name", "species", "kinetics")
+#: Keys by which an entry of a list is found, beside its number; a name goes before a species, which several may have,
+#: and before a preset.
+NAMES = ("name", "species", "kinetics", "use")
 
 
 def entry_number(entries: Sequence[Any], key: str) -> int | None:

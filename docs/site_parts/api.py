@@ -184,7 +184,8 @@ def fields_of(app: Sphinx, cls: type, lines: list[str]) -> list[str]:
 def _keys(cls: type) -> list[Key]:
     """Keys of a table that have more than one possible value, the required ones first."""
     constant = {name for name, field in cls.model_fields.items() if len(get_args(field.annotation)) == 1}
-    return sorted((key for key in keys_of(cls) if key.name not in constant), key=lambda key: not key.required)
+    own = [key for key in keys_of(cls) if key.name in cls.model_fields]  # not those of its short form
+    return sorted((key for key in own if key.name not in constant), key=lambda key: not key.required)
 
 
 def short_signature(

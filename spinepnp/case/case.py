@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from spinepnp.case.presets import ShortForm, expand_presets
 from spinepnp.case.study import Study
 from spinepnp.case.time_checks import check_time
 from spinepnp.case.toml import check_kind, missing_part, parse_override, read_tables, read_text, set_value
@@ -129,6 +131,7 @@ class Case(Table):
         regions: parts of the volume by a name of yours, whose means and extremes are given as `regions.NAME`.
         compare: the law with which the result is compared.
         solver: how it is solved.
+        presets: origin of tables that presets gave, by their path; written by the program.
     """
 
     title: Line = ""
@@ -144,6 +147,8 @@ class Case(Table):
     regions: dict[str, Region] = Field(default_factory=dict)
     compare: Compare | None = None
     solver: SolverOptions = SolverOptions()
+    presets: dict[str, Line] | None = None
+    _short: ShortForm = PrivateAttr(default_factory=ShortForm)
 
     def check(self) -> None:
         """Check that the tables agree with each other.
@@ -251,8 +256,12 @@ class Case(Table):
         return moving or list(self.boundaries) or list(self.geometry.boundaries)
 
     def to_dict(self) -> dict[str, Any]:
-        """The case as it stands in a TOML file: quantities as text, nothing that is unset."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """The case as it stands in a TOML file: quantities as text, nothing that is unset.
+
+        Buffers of a preset stand there as species and reactions, unless the case itself varies its electrolyte.
+        """
+        tables = self.model_dump(mode="json", exclude_none=True)
+        return self._short.restored(tables) if _is_of_electrolyte(self.study.vary or "") else tables
 
     def to_toml(self) -> str:
         """The resolved case as TOML; reading it again gives the same case."""
@@ -265,6 +274,8 @@ class Case(Table):
             CaseError: no such key, or a value that it cannot take.
         """
         data = self.to_dict()
+        if _is_of_electrolyte(path):  # buffers are in equilibrium with what is changed
+            data = copy.deepcopy(self._short.restored(data))
         set_value(data, path, value)
         return make_case(data)
 
@@ -293,6 +304,10 @@ class Case(Table):
         )
 
 
+def _is_of_electrolyte(path: str) -> bool:
+    return path.split(".")[0] == "electrolyte"
+
+
 def make_case(data: dict[str, Any]) -> Case:
     """A checked case from plain data.
 
@@ -310,7 +325,13 @@ def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kin
             raise CaseError("geometry.shape", f"is missing; {nearest('', SHAPES)}")
         if not isinstance(shape, str) or shape not in SHAPES:
             raise CaseError("geometry.shape", f"no such shape in this version; {nearest(str(shape), SHAPES)}", shape)
+    data, origins, short = expand_presets(data)
+    if origins and kind is Case:
+        before = data.get("presets")
+        data["presets"] = {**(before if isinstance(before, dict) else {}), **origins}
     case = validated(data, kind)
+    if isinstance(case, Case):
+        case._short = short
     case.geometry.check()
     case = case.resolved()
     case.check()

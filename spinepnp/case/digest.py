@@ -28,7 +28,7 @@ def digest(data: object) -> str:
 
 
 def case_digest(case: Case, tables: dict[str, Any] | None = None) -> str:
-    """Digest of a resolved case, without its title, and with the content of the files that it names.
+    """Digest of a resolved case, without title and origins of presets, and with the content of the files that it names.
 
     Args:
         case: resolved case.
@@ -50,6 +50,7 @@ def case_digest(case: Case, tables: dict[str, Any] | None = None) -> str:
     tables = case.to_dict() if tables is None else tables
     data = with_contents(tables) if contents else dict(tables)
     data.pop("title", None)
+    data.pop("presets", None)
     data["geometry"] = {**data["geometry"], **files}
     data["study"] = {name: value for name, value in data["study"].items() if name not in CHECKPOINT_KEYS}
     return digest(data)

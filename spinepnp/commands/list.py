@@ -8,14 +8,15 @@ import sys
 import textwrap
 from typing import Any
 
+from spinepnp.case.preset_library import source_of
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES
-from spinepnp.reference import catalogue, keys_page, results_page, schema
+from spinepnp.reference import catalogue, keys_page, presets_page, results_page, schema
 from spinepnp.reference.template_lines import describe_keys
 from spinepnp.runtime.ranks import rank_from_launcher
 
 #: Topics that take a name.
-NAMED = ("shapes", "keys", "schema")
+NAMED = ("shapes", "keys", "schema", "presets")
 
 #: Largest width of lines.
 WIDTH = 130
@@ -29,7 +30,7 @@ def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
 
     Args:
         topic: topic; ``None`` for all that are lists.
-        name: name of a shape, a table or a kind of file, for topics that take one.
+        name: name of a shape, a table, a kind of file or a preset, for topics that take one.
         as_json: whether the topic is printed as JSON.
 
     Returns:
@@ -57,6 +58,8 @@ def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
         print(results_page.page(), end="")
     elif topic == "shapes" and name is not None:
         _shape(name, as_json=as_json)
+    elif topic == "presets" and name is not None:
+        _preset(name, as_json=as_json)
     elif as_json:
         found = {each: catalogue.TOPICS[each][0]() for each in ([topic] if topic else catalogue.TOPICS)}
         print(json.dumps(found[topic] if topic else found, indent=1, ensure_ascii=False))
@@ -85,6 +88,16 @@ def _shape(name: str, *, as_json: bool) -> None:
     print(f"dimensions: {', '.join(entry['dimensions'])}\na case file: ./spine new {name}")
 
 
+def _preset(name: str, *, as_json: bool) -> None:
+    """Print all that is known of the presets of a name."""
+    text = list(presets_page.lines(name))
+    if as_json:
+        found = [entry for entry in catalogue.presets() if entry["name"] == name]
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(text), end="")
+
+
 def _topic(topic: str) -> list[str]:
     """Lines on a topic."""
     function, use = catalogue.TOPICS[topic]
@@ -110,6 +123,8 @@ def _description(topic: str, entry: dict[str, Any]) -> str:
             return "; ".join([*(parts or ["no keys of its own"]), *([f"not of {' or '.join(of)}"] if of else [])])
         case "kinetics" if entry["celsius"] is not None:
             return f"{entry['title']}; rates at {entry['celsius']:g} degrees Celsius"
+        case "presets":
+            return f"[{entry['kind']}] {entry['title']}: {', '.join(entry['values'])}; {source_of(entry)}"
         case "formulas":
             return f"{entry['quantity']}: {entry['title']}"
         case "cases":

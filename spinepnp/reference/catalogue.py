@@ -10,6 +10,7 @@ from spinepnp.case.toml import parse_toml, read_text
 from spinepnp.checkout import of_checkout
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
+from spinepnp.reference import presets_page
 from spinepnp.reference.describe import drawing_of, keys_of, summary_of, without_si
 from spinepnp.reference.templates import named_boundaries, places_of
 from spinepnp.units import Table
@@ -106,6 +107,11 @@ def kinetics() -> list[Entry]:
     ]
 
 
+def presets() -> list[Entry]:
+    """Presets of species, buffers and mechanisms, with their values and sources."""
+    return list(presets_page.entries())
+
+
 def _by_keys(keys: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Entry]:
     return [
         {"name": name, "needs": list(needed), "may have": list(allowed)} for name, (needed, allowed) in keys.items()
@@ -200,6 +206,7 @@ TOPICS: dict[str, tuple[Callable[[], list[Entry]], str]] = {
     ),
     "gates": (gates, "of mechanisms: what gives their rates; celsius: temperature at which the rates were measured"),
     "kinetics": (kinetics, "of gates of mechanisms, by name"),
+    "presets": (presets, 'of species, buffers and mechanisms: use = "NAME"; one of them: ./spine list presets NAME'),
     "cases": (cases, "./spine run FILE"),
     "sweeps": (sweeps, "./spine -n 2 batch FILE"),
     "validation": (validation, "./spine validate NAME"),

@@ -17,6 +17,7 @@ import annotated_types
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from spinepnp.case.short_forms import SHORT_FORMS
 from spinepnp.case.study import TRANSIENT, Study
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import DEFAULT_THERMAL_VOLTAGE, Electrolyte
@@ -108,9 +109,10 @@ def meanings(model: type) -> dict[str, str]:
 
 
 def keys_of(model: type[Table]) -> list[Key]:
-    """All keys of a table, in their order."""
-    meaning = meanings(model)
-    return [_key(model, name, field, meaning.get(name, "")) for name, field in model.model_fields.items()]
+    """All keys of a table, in their order: those of its short form, then its own."""
+    meaning, short = meanings(model), SHORT_FORMS.get(model)
+    own = [_key(model, name, field, meaning.get(name, "")) for name, field in model.model_fields.items()]
+    return [*(keys_of(short) if short is not None else ()), *own]
 
 
 def _key(model: type[Table], name: str, field: FieldInfo, meaning: str) -> Key:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from spinepnp.case.preset_library import library
+from spinepnp.case.short_forms import SHORT_FORMS
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES
 from spinepnp.geometries.base import DIMENSIONS
@@ -43,7 +45,9 @@ def schema_of(kind: str) -> dict[str, Any]:
     model, title = known[kind]
     raw = model.model_json_schema(mode="validation")
     tables = {table.__name__: table for _, table in walk(model)}
-    definitions = {name: _table(node, tables.get(name)) for name, node in raw.pop("$defs", {}).items()}
+    nodes = raw.pop("$defs", {})
+    _add_short_forms(nodes)
+    definitions = {name: _table(node, tables.get(name)) for name, node in nodes.items()}
     _by_shape(definitions)
     found = {"$schema": DRAFT, "title": title, **_table(raw, model), "definitions": definitions}
     tables_or_lists: set[str] = set()
@@ -59,6 +63,21 @@ def schema_of(kind: str) -> dict[str, Any]:
         definitions["Compare"]["properties"]["law"]["enum"] = list(LAWS)
         del definitions["Compare"]["properties"]["law"]["type"]
     return found
+
+
+def _add_short_forms(nodes: dict[str, Any]) -> None:
+    """Add the keys of short forms to the tables that they become; a preset gives what these need."""
+    for model, short in SHORT_FORMS.items():
+        if model.__name__ not in nodes:
+            continue
+        node, made = nodes[model.__name__], short.model_json_schema(mode="validation")
+        nodes |= made.pop("$defs", {})
+        node["properties"] = {**made["properties"], **node["properties"]}
+        if "use" in made["properties"]:
+            node["anyOf"] = [{"required": ["use"]}, {"required": node.pop("required")}]
+    for name, kind in (("Species", "species"), ("Buffer", "buffers"), ("Mechanism", "mechanisms")):
+        if name in nodes:
+            nodes[name]["properties"]["use"]["enum"] = list(library()[kind])
 
 
 def _table(node: dict[str, Any], model: type[Table] | None) -> dict[str, Any]:
