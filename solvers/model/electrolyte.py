@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from spinepnp import units
 from spinepnp.errors import CaseError
@@ -128,12 +129,24 @@ class Electrolyte(_KeysOfTerms):
             return self.model_copy(update={"thermal_voltage": DEFAULT_THERMAL_VOLTAGE})
         return self
 
+    @cached_property
+    def given(self) -> tuple[Species, ...]:
+        """Species as they were given, before `equilibrate` changed their bulk concentrations."""
+        return self.species
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, serialize: SerializerFunctionWrapHandler) -> Any:
+        """Tables with the concentrations as given: a key that is changed in them then changes what comes to rest."""
+        changed = self.given is not self.species
+        return serialize(self.model_copy(update={"species": self.given}) if changed else self)
+
     @model_validator(mode="after")
     def _at_equilibrium(self) -> Electrolyte:
         """Bring the bulk to equilibrium where that is asked for."""
         names = [name for reaction in self.reactions for name in reaction.parsed.names]
         if self.equilibrate and set(names) <= set(self.names):
             bulk = equilibrium(self.network, np.array([*self.bulk.values()])).tolist()
+            self.__dict__["given"] = self.species
             species = (s.model_copy(update={"concentration": c}) for s, c in zip(self.species, bulk, strict=True))
             self.__dict__["species"] = tuple(species)
         return self
