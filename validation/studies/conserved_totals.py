@@ -59,7 +59,8 @@ def conservation(comm: Any, pulses: int = PULSES) -> Conservation:
     reactions = [
         {"equation": f"Ca + {b} <-> Ca{b}", "forward": f"{k} 1/(M s)", "backward": f"{q} 1/s"} for b, k, q in REACTIONS
     ]
-    electrolyte = Electrolyte(species=species, reactions=reactions)
+    keys: Any = {"species": species, "reactions": reactions}
+    electrolyte = Electrolyte(**keys)
     train = {"waveform": "pulse", "duration": f"{DURATION} s", "interval": f"{INTERVAL} s", "count": pulses}
     ends = {
         "top": Boundary(current={"species": "Ca", "value": f"{CURRENT} A", **train}),
@@ -79,4 +80,4 @@ def conservation(comm: Any, pulses: int = PULSES) -> Conservation:
         )
         for names in TOTALS
     }
-    return Conservation(len(steps), totals, last.conservation)
+    return Conservation(len(steps), totals, last.conservation or 0.0)
