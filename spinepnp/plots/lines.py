@@ -12,6 +12,9 @@ from spinepnp.plots.cells import facets, is_solid
 from spinepnp.plots.style import IONS, LAW, OHM, line_styles, new_figure, set_legend, set_title, show_flat, write
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
+#: Ratio of concentrations above which the axis is logarithmic: a trace beside salt is flat on a linear one.
+TRACE = 1e3
+
 
 def profiles(grid: Any, title: str, moment: str = "", where: str = "") -> tuple[Any, dict[str, Any], Any]:
     """Potential and concentrations along a line: the figure, its lines by the name of the array, and the title.
@@ -42,6 +45,8 @@ def profiles(grid: Any, title: str, moment: str = "", where: str = "") -> tuple[
         axes.margins(x=0.02)
         shown = np.concatenate([line.get_ydata() for line in axes.lines])
         show_flat(axes, shown.min(), shown.max())
+    if lower.lines and shown.min() > 0.0 and shown.max() > TRACE * shown.min():
+        lower.set_yscale("log")
     return figure, lines, set_title(figure, title, moment)
 
 
