@@ -12,7 +12,18 @@ import pandas
 import pytest
 from hypothesis import given, strategies
 
-from benchmarks import cables, page, peer, peer_cylinder, peer_environment, peer_equal, start, verdicts
+from benchmarks import (
+    buffered_neck,
+    cables,
+    chemistry,
+    page,
+    peer,
+    peer_cylinder,
+    peer_environment,
+    peer_equal,
+    start,
+    verdicts,
+)
 from benchmarks.accuracy_problems import PROBLEMS
 from benchmarks.formulations import compared
 from benchmarks.front import front, lasting, position, time_to
@@ -138,6 +149,27 @@ def test_a_cable_without_neuron_is_one_line(monkeypatch, comm):
     assert found[0] == {"status": "skipped: NEURON is switched off by SPINEPNP_PEER"}
     assert found[1]["spikes"] == 1
     assert {name for row in found for name in row} <= set(SUITES["cable"].columns)
+
+
+def test_a_buffered_neck_without_other_programs(monkeypatch, comm):
+    monkeypatch.setenv("SPINEPNP_PEER", "off")
+    monkeypatch.setattr(peer_environment, "_store", lambda: Path("/nowhere"))
+    found = chemistry.chemistry(comm, "mobile", [1.0], size="100 nm", tolerance=1e-3)
+    others = [row["status"] for row in found if row["program"] != "spinepnp"]
+    assert others == 2 * ["skipped: NEURON rxd is switched off by SPINEPNP_PEER"] + 2 * [
+        "skipped: scikit-fem is switched off by SPINEPNP_PEER"
+    ]
+    assert {name for row in found for name in row} <= set(SUITES["chemistry"].columns)
+
+
+def test_errors_of_a_buffered_neck():
+    exact = chemistry.expected("immobile", 10.0)
+    assert exact.shape == (5, 3)
+    found = {name: list(column) for name, column in zip(chemistry.QUANTITIES, 1.001 * exact.T, strict=True)}
+    row = chemistry._errors(found | {"cells": 3}, exact)
+    assert row["head_uM"] == pytest.approx(1.001 * 2.20754636)
+    assert [row[name] for name in ("error", "bound_error", "steady_error")] == pytest.approx([1e-3] * 3)
+    assert buffered_neck.end_by_cells([0.5**2, 1.5**2, 2.5**2]) == pytest.approx(9.0)  # a parabola to 3
 
 
 def test_spikes_are_compared_one_by_one():

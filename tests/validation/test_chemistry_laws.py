@@ -17,7 +17,7 @@ from spinepnp.validation.laws import (
     nanodomain,
     rapid_buffer_diffusivity,
 )
-from spinepnp.validation.laws.chemistry import buffer_capacity, excess_buffer_range
+from spinepnp.validation.laws.buffers import buffer_capacity, excess_buffer_range
 from spinepnp.validation.laws.stoichiometry import null_space
 from spinepnp.validation.reference import table as references
 
@@ -159,6 +159,10 @@ def test_removal_in_a_tube():
     assert D * bent == pytest.approx(1e3 * c, rel=1e-4, abs=1e-9)
     out = D * law.concentration(1e-12) / 1e-12
     assert out / flux(1e-15) == pytest.approx(law.leaving, rel=1e-9)
+    held = RemovalLaw(LENGTH, AREA, D, 1e3, 2, 1e-15, base=2e-4)
+    assert held.concentration(x) - c == pytest.approx(
+        2e-4 * np.cosh((LENGTH - x) / law.range) / np.cosh(LENGTH / law.range)
+    )
     product_out = D * law.product(1e-12, D) / 1e-12
     assert (out + product_out) / flux(1e-15) == pytest.approx(1.0, rel=1e-9)
 

@@ -134,6 +134,16 @@ def test_an_immobile_buffer_leaves_steady_calcium_alone():
     assert bound == pytest.approx(0.1 * free / (1e-4 + free), rel=1e-9)
 
 
+def test_a_species_without_charge_enters_at_a_rate():
+    """The same neck with neutral calcium, in mol/s."""
+    tube, rate = buffered(1e-14), 1e-14 / (2.0 * FARADAY)
+    species = tuple(Ion(ion.name, 0, ion.diffusivity) for ion in BUFFERED)
+    neutral = replace(tube, species=species, right=End(rates=(rate, 0.0, 0.0)))
+    assert solve_steady(neutral).concentrations == pytest.approx(solve_steady(tube).concentrations, rel=1e-10)
+    with pytest.raises(ValueError, match=r"left.rates .* concentrations are held here"):
+        replace(tube, left=End(concentrations=REST, rates=(rate, 0.0, 0.0)))
+
+
 def test_a_mobile_buffer_in_a_tube():
     x = np.linspace(0.0, LENGTH, 9)
     weak = buffered(1e-19)  # a rise of 2e-4 of calcium, on which the law is of first order

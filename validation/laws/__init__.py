@@ -18,7 +18,8 @@ One file for each subject; every docstring states the assumptions and the range 
     spreading                       diffusion of steps of concentration in a closed neck
     constant_field                  Goldman, Hodgkin and Katz
     trace_ion                       how the field of a current moves a trace
-    chemistry, stoichiometry        binding, buffers and removal of calcium, networks; what reactions conserve
+    chemistry, stoichiometry        binding and networks in equilibrium; what reactions conserve
+    buffers                         calcium that is removed or buffered in a tube or at a channel
     assumptions                     checks of what a law assumes of a case
     catalogue                       laws by the name that a case file has for them
 """
@@ -28,16 +29,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from spinepnp.validation.laws.buffers import BufferedTube, RemovalLaw, nanodomain, rapid_buffer_diffusivity
 from spinepnp.validation.laws.charged_cylinder import ChargedCylinderLaw
-from spinepnp.validation.laws.chemistry import (
-    BufferedTube,
-    RemovalLaw,
-    binding,
-    binding_equilibrium,
-    equilibrium,
-    nanodomain,
-    rapid_buffer_diffusivity,
-)
+from spinepnp.validation.laws.chemistry import binding, binding_equilibrium, equilibrium
 from spinepnp.validation.laws.closed_ball import ClosedBallLaw
 from spinepnp.validation.laws.constant_field import ghk_current, ghk_voltage
 from spinepnp.validation.laws.cylinder import CylinderLaw

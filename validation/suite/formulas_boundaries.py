@@ -29,7 +29,7 @@ SIDE = 1e-9
 SMALL = 1e-5
 
 
-def _time(context: FormulaContext) -> float:
+def time_of(context: FormulaContext) -> float:
     """Time of the results, s."""
     return float(context.row[f"{TIME.name}_{TIME.suffix}"]) * TIME.si
 
@@ -39,7 +39,7 @@ def uptake(context: FormulaContext) -> float:
     electrolyte, species = context.case.electrolyte, context.species
     (flux,) = (flux.value for flux in context.boundary.flux or () if flux.species == species.name)
     diffusivity = electrolyte.effective_diffusivity(species)
-    return sphere_with_flux(_time(context), context.geometry(Ball).radius, diffusivity, flux, species.concentration)
+    return sphere_with_flux(time_of(context), context.geometry(Ball).radius, diffusivity, flux, species.concentration)
 
 
 def exchange_end(context: FormulaContext) -> float:
@@ -74,7 +74,7 @@ def _clamp(context: FormulaContext) -> PotentialWaveform:
 
 def resistor(context: FormulaContext) -> float:
     """Current into the clamped end of a straight neck between two baths of bulk, A: V/R, carried by all ions."""
-    electrolyte, neck, time = context.case.electrolyte, context.geometry(Cylinder), _time(context)
+    electrolyte, neck, time = context.case.electrolyte, context.geometry(Cylinder), time_of(context)
     carriers = sum(s.valence**2 * electrolyte.effective_diffusivity(s) * s.concentration for s in electrolyte.species)
     conductivity = FARADAY * carriers / electrolyte.V_T
     V = _clamp(context).at(time, time * (1.0 - SIDE))
@@ -91,7 +91,7 @@ def electrode(context: FormulaContext) -> float:
         neck.length, neck.exact_measures()[context.place], first, electrolyte.debye_length(),
         electrolyte.absolute_permittivity,
     )  # fmt: skip
-    return law.current(clamp.value, clamp.frequency, _time(context))
+    return law.current(clamp.value, clamp.frequency, time_of(context))
 
 
 def load(context: FormulaContext) -> float:
@@ -99,7 +99,7 @@ def load(context: FormulaContext) -> float:
     load, (_, injection) = context.boundary.load, context.injection
     if load is None or injection.waveform != "step":
         raise CaseError("checks.reference.formula", "needs a load, and a step of current; take another formula")
-    time, cable = _time(context) - (injection.onset or 0.0), load.cable
+    time, cable = time_of(context) - (injection.onset or 0.0), load.cable
     if time <= 0.0:
         return float(load.resting_potential)
     if cable is None:
@@ -124,7 +124,7 @@ def cable(context: FormulaContext) -> float:
     species = electrolyte.species
     carriers = sum(s.valence**2 * electrolyte.effective_diffusivity(s) * s.concentration for s in species)
     over_current = charging_cable(
-        _time(context), 2.0 * neck.radius, neck.length, electrolyte.V_T / (FARADAY * carriers),
+        time_of(context), 2.0 * neck.radius, neck.length, electrolyte.V_T / (FARADAY * carriers),
         1.0 / conductance.per_area(neck.exact_area("wall")), wall.capacitance.value,
         distance=0.0 if context.place == end else neck.length,
     )  # fmt: skip

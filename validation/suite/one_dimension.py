@@ -33,7 +33,7 @@ RTOL = {ORDER: 1e-6, COARSER: 1e-5}
 
 #: Terms whose equations it has.
 KNOWN_TERMS = {"dirichlet", "floating", "injection", "surface_charge", "capacitance", "channel", "field_matched",
-               "fixed_charge", "reaction"}  # fmt: skip
+               "fixed_charge", "flux", "reaction"}  # fmt: skip
 
 #: Results by column of observables.csv.
 Row = dict[str, float]
@@ -75,11 +75,13 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
         field["capacitance"] = boundary.capacitance.value
         field["normal_field"] = boundary.capacitance.value * boundary.outside_potential
         field["normal_field"] /= electrolyte.absolute_permittivity
+    rates = [sum(area * f.value for f in boundary.flux or () if f.species == n) for n in electrolyte.names]
     return End(
         potential=boundary.prescribed_potential,
         open_circuit=boundary.floating,
         concentrations=tuple(prescribed[n] if n in moving else None for n in electrolyte.names) if prescribed else None,
         currents=currents if carriers else (),
+        rates=tuple(rates) if boundary.flux else (),
         field_matched=boundary.field_matched,
         gates=tuple(Gate(partial(opening, gate), gate.time) for c in boundary.channels for gate in c.gates),
         **field,
@@ -114,11 +116,9 @@ def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: f
     return given(0.0) if all(i.waveform == "constant" for i in injections) else given
 
 
-def _reactions(electrolyte: Any) -> tuple[Reaction, ...]:
+def reactions_of(electrolyte: Any) -> tuple[Reaction, ...]:
     """Reactions of an electrolyte; their equations are read here, so that an error of the other reader shows."""
     found = []
-    if getattr(electrolyte, "reactions", ()) and not all(electrolyte.bulk.values()):
-        raise _refusal("some of each species that reacts or does not move")
     for reaction in getattr(electrolyte, "reactions", ()):
         left, right = (_molecules(side, electrolyte.names) for side in re.split("<?->", reaction.equation))
         forward, backward = (0.0 if k is None else k.value for k in (reaction.forward, reaction.backward))
@@ -160,6 +160,9 @@ def problem_of(case: Case) -> Problem:
         amounts = tuple(given[n] for n in electrolyte.names)
         if left == right == End():
             right = End(normal_field=None)
+    reactions = reactions_of(electrolyte)
+    if reactions and not all(electrolyte.bulk.values()):
+        raise _refusal("some of each species in the bulk, whose logarithm it solves for, where they react")
     return Problem(
         interval,
         tuple(Ion(s.name, s.valence, electrolyte.effective_diffusivity(s)) for s in electrolyte.species),
@@ -169,7 +172,7 @@ def problem_of(case: Case) -> Problem:
         right,
         fixed_charge=electrolyte.uniform_charge,
         amounts=amounts,
-        reactions=(reactions := _reactions(electrolyte)),
+        reactions=reactions,
         start=tuple(electrolyte.bulk.values()) if reactions and amounts is None else None,
     )
 

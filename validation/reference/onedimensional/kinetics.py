@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinepnp.validation.laws.stoichiometry import Integers, null_space
 from spinepnp.validation.reference.onedimensional.mesh import Mesh
 from spinepnp.validation.reference.onedimensional.reactions import Reaction
 from spinepnp.validation.reference.onedimensional.scales import Scales
 
 Values = NDArray[np.float64]
+
+#: Size below which an entry of an elimination of small whole numbers is zero.
+ZERO = 1e-9
 
 
 class Kinetics:
@@ -90,8 +92,8 @@ class Conserved:
         whole: further totals, which hold for the whole interval, (laws, species).
     """
 
-    local: Integers
-    whole: Integers
+    local: Values
+    whole: Values
 
     @staticmethod
     def of(reactions: tuple[Reaction, ...], immobile: Sequence[bool], held: Sequence[bool]) -> Conserved:
@@ -102,13 +104,33 @@ class Conserved:
             immobile: whether each species stays where it is.
             held: whether an end holds the concentration of each species.
         """
-        count, unit = len(immobile), np.eye(len(immobile), dtype=np.int64)
-        change = np.array([r.change for r in reactions], dtype=np.int64).reshape(-1, count).T
+        count, unit = len(immobile), np.eye(len(immobile))
+        change = np.array([r.change for r in reactions], dtype=float).reshape(-1, count).T
         local = null_space(np.hstack([change, unit[:, ~np.asarray(immobile)]]))
         open_ = unit[:, np.asarray(held)]
         return Conserved(local, null_space(np.hstack([change, open_, unit[:, rows_of(local)]])))
 
 
-def rows_of(laws: Integers) -> list[int]:
+def rows_of(laws: Values) -> list[int]:
     """Species whose equation each law replaces: its last one, which the other laws lack."""
     return [int(np.flatnonzero(law)[-1]) for law in laws]
+
+
+def null_space(matrix: Values) -> Values:
+    """Basis of all n with n M = 0, (laws, rows of M), each with a one last, where the other laws have zero."""
+    A = matrix.T.copy()
+    pivots: list[int] = []
+    for k in range(A.shape[1]):
+        row = len(pivots)
+        best = row + int(np.argmax(np.abs(A[row:, k]))) if row < len(A) else row
+        if row == len(A) or abs(A[best, k]) < ZERO:
+            continue
+        A[[row, best]] = A[[best, row]]
+        A[row] /= A[row, k]
+        others = np.arange(len(A)) != row
+        A[others] -= np.outer(A[others, k], A[row])
+        pivots.append(k)
+    free = [k for k in range(A.shape[1]) if k not in pivots]
+    basis = np.eye(A.shape[1])[free]
+    basis[:, pivots] = -A[: len(pivots), free].T
+    return np.where(np.abs(basis) < ZERO, 0.0, basis)

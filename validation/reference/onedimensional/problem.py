@@ -163,6 +163,7 @@ class End:
         currents: electric current that enters with each species, A; where it varies a function of the time in s, or of
             that and of the potential at this end in V (a channel), of these and of the concentration of the species
             here in mol/m^3, or of these and of the gates, as an array; empty for none.
+        rates: molar rates at which species enter beside the currents, mol/s, also those without charge; empty for none.
         gates: gates on which those currents may depend; in a steady state they have their steady-state values.
         normal_field: dV/dn, outward, V/m; ``None`` for the value that Gauss' law requires in a closed problem.
         capacitance: capacitance of a membrane that is grounded outside, F/m^2; the condition at the end is then
@@ -181,6 +182,7 @@ class End:
     capacitance: float = 0.0
     field_matched: bool = False
     gates: tuple[Gate, ...] = ()
+    rates: tuple[float, ...] = ()
     open_circuit: bool = False
 
     @cached_property
@@ -211,7 +213,7 @@ class End:
             refuse(f"{key}.open_circuit", True, "decides the potential; potential, field and capacitance must go")
         if self.open_circuit and (self.concentrations is None or self.field_matched):
             refuse(f"{key}.open_circuit", True, "needs concentrations here, and no matched field")
-        for name in ("concentrations", "currents"):
+        for name in ("concentrations", "currents", "rates"):
             given = getattr(self, name)
             if given and len(given) != len(species):
                 refuse(f"{key}.{name}", given, f"needs one value for each of the {len(species)} species")
@@ -222,8 +224,13 @@ class End:
                     refuse(f"{key}.concentrations[{ion.name}]", value, "an immobile species takes None")
         if self.field_matched and self.sensitive:
             refuse(f"{key}.field_matched", True, "takes no currents that depend on concentrations")
-        if self.concentrations is not None and self.currents:
-            refuse(f"{key}.currents", self.currents, "concentrations are held here; give one or the other")
+        for name in ("currents", "rates"):
+            if self.concentrations is not None and getattr(self, name):
+                refuse(f"{key}.{name}", getattr(self, name), "concentrations are held here; give one or the other")
+        for ion, rate in zip(species, self.rates, strict=False):
+            check_number(f"{key}.rates[{ion.name}]", rate)
+            if ion.diffusivity == 0.0 and rate != 0.0:
+                refuse(f"{key}.rates[{ion.name}]", rate, "an immobile species does not enter")
         for ion, current in zip(species, self.currents, strict=False):
             if not callable(current):
                 check_number(f"{key}.currents[{ion.name}]", current)
@@ -261,13 +268,14 @@ class End:
             concentrations: concentrations at this end, mol/m^3, (species,); zero by default.
             gates: values of the gates; steady-state values by default.
         """
+        rates = np.array(self.rates) if self.rates else np.zeros(len(species))
         if not self.currents:
-            return np.zeros(len(species))
+            return rates
         m = self.rest(potential) if gates is None else gates
         c = np.zeros(len(species)) if concentrations is None else concentrations
         triples = zip(species, self.currents, c, strict=True)
         amperes = [(ion, _amperes(I, time, potential, float(here), m)) for ion, I, here in triples]
-        return np.array([I / (ion.valence * FARADAY) if I else 0.0 for ion, I in amperes])
+        return rates + np.array([I / (ion.valence * FARADAY) if I else 0.0 for ion, I in amperes])
 
 
 @dataclass(frozen=True)
