@@ -80,7 +80,8 @@ class MeshOptions(Table):
             (with an empty list toward none); thin layers in necks and on lines, where the plane is one of the mesh,
             small cells of all directions in other shapes.
         element_degree: degree of the Lagrange elements of all unknowns; by default 2 on meridians, and in three
-            dimensions where walls are smooth (hyperboloid, tube, shell) and at windows (ball_window); else 1.
+            dimensions where walls are smooth (hyperboloid, tube, shell) and at windows (ball_window); else 1, as in a
+            transient in which species react or do not move.
     """
 
     size: Length | None = None

@@ -15,6 +15,7 @@ from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.membrane.gate import MechanismGate
 from spinepnp.solvers.model.membrane.mechanism import Mechanism
 from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.reactions import Reaction
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
@@ -53,6 +54,7 @@ __all__ = [
     "Mechanism",
     "MechanismGate",
     "PotentialWaveform",
+    "Reaction",
     "Region",
     "Schedule",
     "Solution",

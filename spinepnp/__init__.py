@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Mechanism,
         MechanismGate,
         PotentialWaveform,
+        Reaction,
         Region,
         Schedule,
         Solution,
@@ -71,7 +72,7 @@ _NAMES = {
     "geometries": "Ball BallNeck BallWindow Cone Cylinder Hyperboloid ImportedSurface Obstacle Pore Shell Tube",
     "meshes": "GradeOptions GradePlane MeshOptions SpineMesh",
     "solvers": "Boundary Cable Channel Closed Compartment Electrolyte Gate Initial Injection Load Mechanism "
-    "MechanismGate PotentialWaveform Region Schedule Solution SolverOptions Species SteadyProblem Step "
+    "MechanismGate PotentialWaveform Reaction Region Schedule Solution SolverOptions Species SteadyProblem Step "
     "TransientProblem grade_layers solve_steady solve_transient",
     "solvers.time.steps": "Steps",
     "solvers.pnp.custom_term": "Term",
@@ -116,6 +117,7 @@ __all__ = [
     "OutputError",
     "Pore",
     "PotentialWaveform",
+    "Reaction",
     "Region",
     "Schedule",
     "Shell",

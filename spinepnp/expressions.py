@@ -1,4 +1,4 @@
-"""Formulas of users in one variable, with quantities: parsed, checked for dimensions, compiled to closures.
+"""Formulas of users in one variable and concentrations: parsed, checked for dimensions, compiled to closures.
 
 Nothing of a formula is executed as code: its syntax tree is read, and only numbers, quantities, the variable,
 arithmetic and the functions of a `Grammar` can stand in it.
@@ -18,7 +18,7 @@ import numpy as np
 from spinepnp.errors import nearest
 from spinepnp.units import Kind, parse_quantity
 
-#: Function of the variable, real or complex, in SI units.
+#: Function of the variable, real or complex, in SI units; see `Formula` for one with concentrations.
 Function = Callable[[np.ndarray], np.ndarray]
 
 #: Powers of kinds of quantities by their names; a plain number has none.
@@ -37,6 +37,9 @@ OPERATORS: dict[type, Callable[..., np.ndarray]] = {
 
 #: A number, and the word that follows it: its unit. The number is taken whole: "1e3" has no unit.
 _QUANTITY = re.compile(r"(?<![\w.])((?>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))\s*([^\W\d_]\w*)")
+
+#: A concentration in a formula: the name of a species in brackets.
+_CONCENTRATION = re.compile(r"\[\s*([A-Za-z]\w*)\s*\]")
 
 #: Characters of the longest formula: a longer one is none that a person wrote.
 MAX_LENGTH = 500
@@ -58,6 +61,7 @@ class Grammar:
         units: kinds of the units that can stand in it, behind a number or alone.
         functions: functions of one argument, by name.
         example: a formula, for messages.
+        concentration: kind of a species in brackets, such as [Ca]; ``None`` where none can stand in it.
     """
 
     variable: str
@@ -65,6 +69,7 @@ class Grammar:
     units: Mapping[str, Kind]
     functions: Mapping[str, Callable[..., np.ndarray]]
     example: str
+    concentration: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,15 @@ class Formula:
     """A formula as a function.
 
     Attributes:
-        function: value of the formula, of the shape of the variable or a number.
+        function: value of the formula, of the shape of the variable or a number. With concentrations its argument is a
+            sequence of arrays: the variable, then each concentration.
         denominators: functions whose zeros are the poles of the formula, or its removable singularities.
+        species: names of the species whose concentrations stand in it, sorted.
     """
 
     function: Function
     denominators: tuple[Function, ...]
+    species: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,12 @@ def read_formula(text: str, grammar: Grammar, wanted: Dimension) -> Formula:
     """
     if len(text) > MAX_LENGTH:
         raise ValueError("it is too long")
-    names = {grammar.variable: _Part(lambda x: x, {grammar.kind.name: 1.0}), "pi": _constant(np.pi, {})}
+    species = tuple(sorted(set(_CONCENTRATION.findall(text)))) if grammar.concentration is not None else ()
+    variable: Function = (lambda x: x[0]) if species else (lambda x: x)
+    names = {grammar.variable: _Part(variable, {grammar.kind.name: 1.0}), "pi": _constant(np.pi, {})}
+    for number in range(1, 1 + len(species)):
+        assert grammar.concentration is not None
+        names[f"_species{number}"] = _Part(operator.itemgetter(number), {grammar.concentration.name: 1.0})
 
     def remember(match: re.Match[str]) -> str:
         number, unit = match[1], match[2]
@@ -124,6 +137,8 @@ def read_formula(text: str, grammar: Grammar, wanted: Dimension) -> Formula:
         names[name] = _quantity(f"{number} {unit}", grammar.units[unit])
         return name
 
+    if species:
+        text = _CONCENTRATION.sub(lambda match: f"(_species{1 + species.index(match[1])})", text)
     text = _QUANTITY.sub(remember, text).strip()
     try:
         with warnings.catch_warnings(action="ignore"):  # SyntaxWarning of Python on odd numbers
@@ -135,7 +150,7 @@ def read_formula(text: str, grammar: Grammar, wanted: Dimension) -> Formula:
         whole = reader.part(tree)
         if whole.dimension != wanted:
             raise ValueError(f"its value is {_described(whole.dimension)}, not {_described(wanted)}")
-        return Formula(whole.function, tuple(reader.part(node).function for node in _denominators(tree)))
+        return Formula(whole.function, tuple(reader.part(node).function for node in _denominators(tree)), species)
 
 
 def _quantity(text: str, kind: Kind) -> _Part:
@@ -203,9 +218,10 @@ class _Reader:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1 and not node.keywords:
             return self._call(node.func.id, self.part(node.args[0], depth + 1))
         example = f'for example "{self.grammar.example}"'
+        species = "" if self.grammar.concentration is None else "species as [Ca], "
         raise ValueError(
-            f"only numbers, quantities, {self.grammar.variable}, pi, + - * / ** and functions of one argument can "
-            f"stand in it, {example}"
+            f"only numbers, quantities, {self.grammar.variable}, {species}pi, + - * / ** and functions of one argument "
+            f"can stand in it, {example}"
         )
 
     def _named(self, name: str) -> _Part:

@@ -94,6 +94,7 @@ CURRENT_DENSITY = Kind("current density", "A/m^2", 1.0, "100 A/m^2", 1e-20, 1e15
 AMOUNT = Kind("amount", "ions", 1.0 / AVOGADRO, "5584 ions", 1e-30, 1.0)
 RATE = Kind("production rate", "mM/s", 1.0, "1 mM/s", 1e-30, 1e12)
 FLUX = Kind("flux", "mol/(m^2 s)", 1.0, "1e-6 mol/(m^2 s)", 1e-40, 1e6)
+MOLAR_RATE = Kind("amount per time", "ions/s", 1.0 / AVOGADRO, "1e5 ions/s", 1e-40, 1.0)
 CHARGE = Kind("charge", "fC", 1e-15, "1 fC", 1e-30, 1.0)
 ENERGY = Kind("energy", "aJ", 1e-18, "1 aJ", 1e-40, 1e6)
 FREQUENCY = Kind("frequency", "Hz", 1.0, "100 Hz", 1e-6, 1e15)
@@ -115,7 +116,7 @@ FACTOR = Kind("factor", "", 1.0, "0.5", 1e-30, 1e6)
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
     SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY, AMOUNT, RATE, CHARGE, ENERGY, FREQUENCY,
-    CONDUCTANCE, CONDUCTANCE_DENSITY, PERMEABILITY, FLUX, RESISTIVITY, AREA_RESISTANCE, TOTAL_CAPACITANCE,
+    CONDUCTANCE, CONDUCTANCE_DENSITY, PERMEABILITY, FLUX, MOLAR_RATE, RESISTIVITY, AREA_RESISTANCE, TOTAL_CAPACITANCE,
     SECOND_ORDER, THIRD_ORDER,
 )  # fmt: skip
 
@@ -137,7 +138,8 @@ COMMON_UNITS: dict[str, dict[str, float]] = {
     "[current] ** 2 * [time] ** 4 / [mass] / [length] ** 2": {"fF": 1e-15, "pF": 1e-12, "nF": 1e-09},
     "[current] * [time] / [length] ** 2": {"C/m^2": 1.0, "mC/m^2": 0.001},
     "[current] ** 2 * [time] ** 4 / [mass] / [length] ** 4": {"F/m^2": 1.0, "uF/cm^2": 0.01},
-    "[current] / [length] ** 2": {"A/m^2": 1.0, "uA/cm^2": 0.01},
+    "[current] / [length] ** 2": {"A/m^2": 1.0, "mA/cm^2": 10.0, "uA/cm^2": 0.01},
+    "[substance] / [time]": {"ions/s": 1.66053906717385e-24, "mol/s": 1.0},
     "[substance]": {"ions": 1.66053906717385e-24, "mol": 1.0},
     "[substance] / [length] ** 3 / [time]": {"mM/s": 1.0},
     "[current] * [time]": {"fC": 1e-15, "C": 1.0},

@@ -53,7 +53,7 @@ class Closed(Table):
 
 
 def check_amounts(
-    closed: Closed | None, electrolyte: Electrolyte, free: tuple[str, ...], known: str, *, grounded: bool
+    closed: Closed | None, electrolyte: Electrolyte, free: tuple[str, ...], known: str, *, grounded: bool, held: bool
 ) -> None:
     """Refuse amounts that are prescribed twice, and data that leave the potential undetermined.
 
@@ -63,6 +63,7 @@ def check_amounts(
         free: species whose amount nothing determines.
         known: names of the shape's boundaries, for the message.
         grounded: whether something fixes the level of the potential.
+        held: whether a boundary or a term of the user determines the amount of a species.
 
     Raises:
         CaseError: names the key and what to do.
@@ -76,11 +77,11 @@ def check_amounts(
         if species not in free:
             raise CaseError(
                 key,
-                "a boundary prescribes its concentration, or an exchange or a mechanism there decides its amount; drop "
-                "one",
+                "a boundary prescribes its concentration, or an exchange or a mechanism there, or a reaction, decides "
+                "its amount; drop one",
             )
     # Neutral species do not ask where the potential is zero.
-    if electrolyte.has_ions and not grounded and (closed is None or free != electrolyte.mobile):
+    if electrolyte.has_ions and not grounded and (closed is None or held):
         raise CaseError(
             "boundaries",
             f'no boundary prescribes the potential; ground one of {known}: potential = "0 mV"'

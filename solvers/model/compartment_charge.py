@@ -28,7 +28,7 @@ SAMPLES = 4001
 #: Remedies against a charge.
 REMEDY = (
     "nothing returns the net current of its mechanisms; make its volume larger, give constant outside.concentrations "
-    "in its place, or add a leak beside them that returns the current, of chloride for one"
+    "in its place, add a leak beside them that returns the current, of chloride for one, or name a counter-ion"
 )
 
 
@@ -107,14 +107,15 @@ def _foreseen_in_time(
     if not cell.is_held or V is None:  # nothing inside replaces the charge: the current ends with that of the membrane
         return {}
     taken, currents, slope = dict.fromkeys(data.compartments, 0.0), dict.fromkeys(data.boundaries, 0.0), 0.0
-    for patch in (p for p in cell.patches if p.compartment is not None):
+    for patch in cell.patches:
         for mechanism, given in zip(patch.mechanisms, data.boundaries[patch.name].mechanisms, strict=True):
-            at = np.array([V - patch.outside_potential])
-            found = mechanism.steady_current(at, cell.inside[None, :], patch.outside)
-            current = patch.area * float(found.current.sum())
+            if mechanism.compartment is None:
+                continue
+            found = patch.current(mechanism, np.array([V]), cell.inside[None, :], patch.outside)
+            current = patch.area * float(found.current[0] @ mechanism.current.is_charged)
             currents[patch.name] += current
-            slope -= patch.area * float(found.by_potential.sum())
-            taken[cell.compartments[patch.compartment or 0]] += current * _open_time(given, duration) / FARADAY
+            slope -= patch.area * float(found.by_potential[0] @ mechanism.current.is_charged)
+            taken[cell.compartments[mechanism.compartment]] += current * _open_time(given, duration) / FARADAY
     total = sum(map(abs, currents.values()))
     over_resistance = 1.0 + max(slope, 0.0) * drop(currents, cell.inside) / total if total else 1.0
     how = "within the study, by its currents at their height over the resistance of the inside"

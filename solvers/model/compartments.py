@@ -11,6 +11,7 @@ from spinepnp.geometries.names import check_part_name
 from spinepnp.solvers.model.boundaries import Boundaries, undetermined_species
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.solvers.model.membrane.mechanism import Mechanism
 from spinepnp.units import CONCENTRATION, Concentration, Table, Volume, format_quantity
 
 
@@ -51,12 +52,10 @@ def check_compartments(
     Raises:
         CaseError: names the key and what to do.
     """
-    named = {name: b.outside.compartment for name, b in boundaries.items() if b.outside is not None}
-    used = {boundary: name for boundary, name in named.items() if name is not None}
-    for boundary, name in used.items():
+    used = {f"boundaries.{name}.{key}": c for name, b in boundaries.items() for key, c in b.compartments.items()}
+    for key, name in used.items():
         if name not in compartments:
             hint = nearest(name, compartments) if compartments else "add it as a table"
-            key = f"boundaries.{boundary}.outside.compartment"
             raise CaseError(key, f"there is no [compartments.{name}]; {hint}", name)
     seen: set[str] = set()
     for name, compartment in compartments.items():
@@ -102,17 +101,39 @@ def _check_neutral(
 
 def enclosed_species(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[str, ...]:
     """Species whose total over domain and compartments never changes: no bath and no other boundary determines it."""
-    others = {
-        name: b.model_copy(update={"mechanism": None}) if b.outside is not None and b.outside.compartment else b
-        for name, b in boundaries.items()
-    }
+    to_baths = {n: tuple(m for m in b.mechanisms if b.compartment_of(m) is None) for n, b in boundaries.items()}
+    others = {n: b.model_copy(update={"mechanism": to_baths[n] or None}) for n, b in boundaries.items()}
     return undetermined_species(electrolyte, others)
 
 
 def exchanged_species(name: str, boundaries: Boundaries) -> set[str]:
     """Species that mechanisms with a strength above zero exchange with a compartment."""
-    facing = (b for b in boundaries.values() if b.outside is not None and b.outside.compartment == name)
-    return {species for b in facing for m in b.mechanisms if m.is_active for species in m.moved}
+    return {species for m in mechanisms_of(name, boundaries) if m.is_active for species in m.moved}
+
+
+def mechanisms_of(name: str, boundaries: Boundaries) -> list[Mechanism]:
+    """Mechanisms that exchange with a compartment."""
+    return [m for b in boundaries.values() for m in b.mechanisms if b.compartment_of(m) == name]
+
+
+def counter_ion(name: str, electrolyte: Electrolyte, boundaries: Boundaries) -> str | None:
+    """Species of a compartment whose amount at rest follows from its charge, which never changes; ``None`` without one.
+
+    Only counter-ions of mechanisms without a net current have such an amount, where a bath holds the ion.
+
+    Args:
+        name: name of the compartment.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name.
+    """
+    active = [m for m in mechanisms_of(name, boundaries) if m.is_active]
+    valence = {s.name: s.valence for s in electrolyte.species}
+    told = set().union(*(m.determines for m in active))
+    counters = {m.counter for m in active if m.counter is not None} - told
+    neutral = all(m.counter is not None or not any(valence.get(s) for s in m.moved) for m in active)
+    if len(counters) != 1 or not neutral or counters & {*enclosed_species(electrolyte, boundaries)}:
+        return None
+    return counters.pop()
 
 
 def check_rest(compartments: Mapping[str, Compartment], electrolyte: Electrolyte, boundaries: Boundaries) -> None:
@@ -127,8 +148,8 @@ def check_rest(compartments: Mapping[str, Compartment], electrolyte: Electrolyte
         CaseError: names the compartment and the species.
     """
     for name in compartments:
-        facing = [b for b in boundaries.values() if b.outside is not None and b.outside.compartment == name]
-        told = set().union(*(m.determines for b in facing for m in b.mechanisms))
+        told = set().union(*(m.determines for m in mechanisms_of(name, boundaries)))
+        told.add(counter_ion(name, electrolyte, boundaries) or "")
         for species in sorted(exchanged_species(name, boundaries) - told):
             raise CaseError(
                 f"compartments.{name}",

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from spinepnp import units
 from spinepnp.errors import CaseError
@@ -116,6 +122,7 @@ class Electrolyte(_KeysOfTerms):
     fixed_charge: FixedCharge = 0.0
     neutral: units.Flag = True
     species: tuple[Species, ...] = Field(min_length=1)
+    _brought: tuple[tuple[Species, ...], tuple[Species, ...]] | None = PrivateAttr(None)  # to equilibrium: from, to
 
     @model_validator(mode="after")
     def _one_thermal_voltage(self) -> Electrolyte:
@@ -129,27 +136,26 @@ class Electrolyte(_KeysOfTerms):
             return self.model_copy(update={"thermal_voltage": DEFAULT_THERMAL_VOLTAGE})
         return self
 
-    @cached_property
-    def given(self) -> tuple[Species, ...]:
-        """Species as they were given, before `equilibrate` changed their bulk concentrations."""
-        return self.species
-
-    @model_serializer(mode="wrap")
-    def _as_given(self, serialize: SerializerFunctionWrapHandler) -> Any:
-        """Tables with the concentrations as given: a key that is changed in them then changes what comes to rest."""
-        changed = self.given is not self.species
-        return serialize(self.model_copy(update={"species": self.given}) if changed else self)
-
     @model_validator(mode="after")
     def _at_equilibrium(self) -> Electrolyte:
         """Bring the bulk to equilibrium where that is asked for."""
         names = [name for reaction in self.reactions for name in reaction.parsed.names]
-        if self.equilibrate and set(names) <= set(self.names):
+        if self.equilibrate and self._brought is None and set(names) <= set(self.names):
             bulk = equilibrium(self.network, np.array([*self.bulk.values()])).tolist()
-            self.__dict__["given"] = self.species
             species = (s.model_copy(update={"concentration": c}) for s, c in zip(self.species, bulk, strict=True))
-            self.__dict__["species"] = tuple(species)
+            self._brought = self.species, tuple(species)
+            self.__dict__["species"] = self._brought[1]
         return self
+
+    @property
+    def given(self) -> tuple[Species, ...]:
+        """Species as they were given, before `equilibrate` brought them to rest."""
+        return self._brought[0] if self._brought is not None and self.species is self._brought[1] else self.species
+
+    @field_serializer("species", mode="wrap")
+    def _as_given(self, species: tuple[Species, ...], write: SerializerFunctionWrapHandler) -> Any:
+        """Species with the concentrations that were given: a sweep varies those, not their equilibrium."""
+        return write(self.given if species is self.species else species)
 
     @property
     def V_T(self) -> float:

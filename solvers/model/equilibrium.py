@@ -20,6 +20,9 @@ ABSOLUTE_TOLERANCE = 1e-16
 #: Concentration over the largest one below which a species is used up.
 USED_UP = 1e-14
 
+#: What to do where reactions come to no rest, such as a supply without removal.
+NO_REST = "the reactions come to no rest from the bulk; correct a rate, or drop it"
+
 
 def imbalance(network: ReactionNetwork, c: np.ndarray, *, everywhere: bool = True) -> tuple[float, int]:
     """Largest relative imbalance of the species by the reactions of a solution, and the index of that species.
@@ -68,8 +71,10 @@ def equilibrium(network: ReactionNetwork, c: np.ndarray) -> np.ndarray:
 
     slopes = np.abs(network.rate_slopes(np.maximum(c, USED_UP * unit)[None, :])[0])
     rates = slopes[slopes > 0.0]
-    if not rates.size or imbalance(network, c)[0] <= EQUILIBRIUM_TOLERANCE**2:
+    if imbalance(network, c)[0] <= EQUILIBRIUM_TOLERANCE**2:
         return c
+    if not rates.size:
+        raise CaseError("electrolyte.equilibrate", NO_REST)
     end = RELAXATION / float(rates.min())
     found = solve_ivp(change, (0.0, end), c / unit, method="Radau", rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE).y[
         :, -1
@@ -92,9 +97,7 @@ def equilibrium(network: ReactionNetwork, c: np.ndarray) -> np.ndarray:
     result = np.zeros(len(c))
     result[present] = np.exp(polished.x) * unit
     if imbalance(network, result)[0] > EQUILIBRIUM_TOLERANCE:
-        raise CaseError(
-            "electrolyte.equilibrate", "the reactions come to no rest from the bulk; correct a rate, or drop it"
-        )
+        raise CaseError("electrolyte.equilibrate", NO_REST)
     return result
 
 

@@ -138,9 +138,18 @@ class ProblemData:
     @property
     def undetermined_totals(self) -> tuple[Total, ...]:
         """Totals that reactions conserve, of which nothing determines the amount in a steady state."""
+        return self.electrolyte.network.open_totals(self._held)
+
+    @property
+    def loose_species(self) -> tuple[str, ...]:
+        """Mobile species that no boundary and no term of the user determines; reactions may."""
+        return tuple(name for name in self.electrolyte.mobile if name not in self._held)
+
+    @property
+    def _held(self) -> set[str]:
+        """Species whose amount a boundary or a term of the user determines in a steady state."""
         free = undetermined_species(self.electrolyte, self.boundaries)
-        held = {*self.electrolyte.names} - {*free} | self.determined
-        return self.electrolyte.network.open_totals(held)
+        return {*self.electrolyte.names} - {*free} | self.determined
 
     def outside_concentrations(self, name: str) -> dict[str, float]:
         """Concentrations beyond a boundary, mol/m^3, by species: those of a compartment at its start."""
@@ -197,7 +206,11 @@ class ProblemData:
         if not self.transient:
             check_rest(self.compartments, self.electrolyte, self.boundaries)
         free, known = self.undetermined_species, ", ".join(geometry.boundaries)
-        check_amounts(self.closed, self.electrolyte, free, known, grounded=self.is_grounded)
+        loose = self.loose_species
+        check_amounts(
+            self.closed, self.electrolyte, loose if self.transient else free, known,
+            grounded=self.is_grounded, held=loose != self.electrolyte.mobile,
+        )  # fmt: skip
         for term in TERM_KEYS:
             term.check(self, geometry)
         check_determined(self.closed, self.electrolyte, self.boundaries, free, transient=self.transient)

@@ -11,7 +11,7 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed, amounts_of
-from spinepnp.solvers.model.compartments import enclosed_species, exchanged_species
+from spinepnp.solvers.model.compartments import counter_ion, enclosed_species, exchanged_species
 from spinepnp.solvers.model.membrane.rest import NO_REST, Rest, RestError, find_rest
 from spinepnp.solvers.model.membrane.well_stirred import Patch, PatchMechanism, WellStirredCell
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -72,8 +72,8 @@ def rest_of(data: ProblemData, volume: float, areas: Mapping[str, float]) -> Res
 
 def _refuse_undetermined(data: ProblemData) -> None:
     """Refuse species that pass to a bath by mechanisms alone whose currents come to rest at no concentration."""
-    to_baths = [b for b in data.boundaries.values() if b.outside is None or b.outside.compartment is None]
-    moved = {species for b in to_baths for m in b.mechanisms if m.is_active for species in m.moved}
+    to_baths = (m for b in data.boundaries.values() for m in b.mechanisms if b.compartment_of(m) is None)
+    moved = {species for m in to_baths if m.is_active for species in m.moved}
     free = [name for name in data.undetermined_species if name in moved]
     if free:
         raise RestError(
@@ -124,6 +124,15 @@ def well_stirred_cell(data: ProblemData, volume: float, areas: Mapping[str, floa
         totals=_totals(data, volume),
         compartments=compartments,
         compartment_volumes=tuple(data.compartments[name].volume for name in compartments),
+        compartment_starts=tuple(
+            np.array([data.compartments[name].concentrations.get(s, math.nan) for s in electrolyte.names])
+            for name in compartments
+        ),
+        counters=tuple(
+            (k, electrolyte.index(ion))
+            for k, name in enumerate(compartments)
+            if (ion := counter_ion(name, electrolyte, data.boundaries)) is not None
+        ),
         is_held=inside is not None,
         potential=potential,
         load_conductance=conductance,
@@ -163,7 +172,7 @@ def _held(data: ProblemData) -> tuple[np.ndarray | None, float | None]:
     for values in found.values():
         if set(values) != set(electrolyte.mobile):
             raise RestError("a boundary holds the concentrations of some species only")
-    first, *others = [np.array([values[name] for name in electrolyte.names]) for values in found.values()]
+    first, *others = [np.array([*(electrolyte.bulk | values).values()]) for values in found.values()]
     if any(not np.array_equal(first, other) for other in others):
         raise RestError("boundaries hold different concentrations, between which none are those of the inside")
     return first, potential
@@ -173,20 +182,22 @@ def _patch(data: ProblemData, name: str, area: float) -> Patch:
     """Patch of a boundary."""
     boundary, electrolyte = data.boundaries[name], data.electrolyte
     outside = data.outside_concentrations(name)
-    compartment = boundary.outside.compartment if boundary.outside is not None else None
+    number: dict[str | None, int | None] = {None: None} | {n: k for k, n in enumerate(data.compartments)}
     return Patch(
         name=name,
         area=area,
         outside=np.array([outside.get(species, math.nan) for species in electrolyte.names]),
         outside_potential=boundary.outside_potential,
         capacitance=boundary.capacitance.value if boundary.capacitance is not None else 0.0,
-        compartment=None if compartment is None else list(data.compartments).index(compartment),
+        compartment=number[boundary.outside.compartment if boundary.outside is not None else None],
+        is_equipotential=boundary.is_equipotential,
         mechanisms=tuple(
             PatchMechanism(
                 name=mechanism.name,
                 current=mechanism.membrane_current(electrolyte, outside, area),
                 gates=tuple(gate.kinetics_object(electrolyte) for gate in mechanism.gates),
                 is_active=mechanism.is_active,
+                compartment=number[boundary.compartment_of(mechanism)],
             )
             for mechanism in boundary.mechanisms
         ),
@@ -267,8 +278,8 @@ def first_membrane_potentials(data: ProblemData, volume: float, areas: Mapping[s
 
 
 def is_membrane(boundary: Boundary) -> bool:
-    """Whether a boundary has a capacitance or mechanisms."""
-    return boundary.capacitance is not None or bool(boundary.mechanisms)
+    """Whether a boundary has a capacitance, or mechanisms with a potential beyond them."""
+    return boundary.capacitance is not None or (bool(boundary.mechanisms) and not boundary.is_equipotential)
 
 
 def uncharged_membranes(

@@ -33,6 +33,8 @@ from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.cycles import AGGREGATION, BY_DEGREE, SWEEPS, Cycle, LaplaceCycles, Options
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.nodal_elimination import NodalElimination
+from spinepnp.solvers.pnp.terms.reaction import Reactions
+from spinepnp.solvers.pnp.total_correction import TotalCorrection
 from spinepnp.solvers.pnp.variables import LogVariables
 
 #: Prefixes of the options of the inner solvers: species, screening, and (with storage) conduction; sweeps in place of
@@ -119,6 +121,7 @@ class BlockPreconditioner:
         free: unconstrained degrees of freedom, shape (owned dofs, N + 1).
         laplace: Laplacians of the problem with their hierarchies.
         given: names of options of the user; what has options of its own is not replaced by something shared or simpler.
+        reactions: term of the reactions; ``None`` without any.
 
     Attributes:
         iterations: function that returns the iterations of the last linear solve, negative where it failed.
@@ -129,7 +132,12 @@ class BlockPreconditioner:
     """
 
     def __init__(
-        self, equations: Linearisation, free: np.ndarray, laplace: LaplaceCycles, given: Iterable[str] = ()
+        self,
+        equations: Linearisation,
+        free: np.ndarray,
+        laplace: LaplaceCycles,
+        given: Iterable[str] = (),
+        reactions: Reactions | None = None,
     ) -> None:
         self._equations, self._blocks, self._free = equations, equations.blocks, free.astype(float)
         self._fields = fields = equations.fields
@@ -158,6 +166,10 @@ class BlockPreconditioner:
         self._elimination = NodalElimination(fields, equations.blocks) if fields.immobile else None
         self._mobile = [i for i in range(self._count) if i not in fields.immobile]
         self._reacts = fields.signature.has_chemistry
+        # Logarithms far from their solution are corrected the wrong way.
+        self._totals: TotalCorrection | None = None
+        if reactions is not None and not isinstance(fields.variables, LogVariables):
+            self._totals = TotalCorrection(fields, equations.blocks, reactions, free, PREFIXES[0])
         self.failure, self.renewals, self.generation = "", 0, 0
         self._generation_made_for: np.ndarray | None = None
 
@@ -223,6 +235,8 @@ class BlockPreconditioner:
         self._blocks[count, count].copy(self._S, structure=True)
         variables.add_mass(self._S, self._weight)
         self._set_up_species()
+        if self._totals is not None and not self._in_time:
+            self._totals.set_up()
         self._set_up_screening()
 
     def _count_generation(self, *, renewed: bool) -> None:
@@ -332,6 +346,8 @@ class BlockPreconditioner:
             self._solve_for_species(n, i)
         if self._elimination is not None and fixed is not None:
             self._solve_for_immobile(fixed, solved)
+        if self._totals is not None and not self._in_time:
+            self._totals.correct(lambda i, left: self._species_residual(x, i, left), solved)
         for i in range(count):
             if c.valence[i]:
                 self._blocks[count, i].mult(solved[i], work)
@@ -341,6 +357,15 @@ class BlockPreconditioner:
         parts[count] = potential.array_r
         for i in range(count):
             parts[i] = solved[i].array_r - self._exchange[:, i] * screened
+
+    def _species_residual(self, x: Any, i: int, left: Any) -> None:
+        """Fill a vector with the residual of species i that the solved ones leave, at the potential before."""
+        owned, work = self._fields.owned, self._weight
+        left.array[:] = x.array_r[i * owned : (i + 1) * owned]
+        for j in range(self._count):
+            if (block := self._blocks[i, j]) is not None:
+                block.mult(self._y[j], work)
+                left.axpy(-1.0, work)
 
     def _subtract_coupling(self, i: int, j: int, right: Any) -> None:
         """Subtract what the solved species j adds to the equation of species i."""
@@ -381,6 +406,8 @@ class BlockPreconditioner:
         matrices = (*(matrix for _, matrix in self._own), self._S)
         for item in (*cycles, *matrices, *self._left, *self._right, self._weight, *self._r, *self._y):
             item.destroy()
+        if self._totals is not None:
+            self._totals.destroy()
         if self._conductor is not None:
             self._conductor.destroy()
 

@@ -27,6 +27,7 @@ from spinepnp.solvers.pnp.terms.closed import ClosedDomain
 from spinepnp.solvers.pnp.terms.compartment import Compartments
 from spinepnp.solvers.pnp.terms.mechanism import Mechanisms
 from spinepnp.solvers.pnp.terms.net_current import NetCurrent
+from spinepnp.solvers.pnp.terms.reaction import Reactions
 
 #: Largest change of the logarithm of a concentration in a Newton step: a longer one can send it to zero for good.
 LARGEST_STEP = 3.0
@@ -54,6 +55,7 @@ class System:
         state: unknowns.
         channels: channels, with their gates.
         mechanisms: mechanisms of membranes; ``None`` without any.
+        reactions: reactions in the volume; ``None`` without chemistry.
         compartments: well-stirred solutions outside.
         closed: prescribed amounts, and the charge of walls that nothing grounds.
         A: matrix of the unknowns of the mesh.
@@ -83,6 +85,7 @@ class System:
         self.channels, self.closed = self.equations.find(Channels), self.equations.find(ClosedDomain)
         self.compartments = self.equations.find(Compartments)
         self.mechanisms = next((term for term in self.equations.terms if isinstance(term, Mechanisms)), None)
+        self.reactions = next((term for term in self.equations.terms if isinstance(term, Reactions)), None)
         if self.mechanisms is not None:
             self.mechanisms.compartments, self.compartments.mechanisms = self.compartments, self.mechanisms
         self.step_data = StepData(fields)

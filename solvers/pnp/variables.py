@@ -14,7 +14,8 @@ concentration), and the derivatives of both by the unknowns:
 Fluxes are linear in phi: their derivative is z K(c), the stiffness weighted with the concentration.
 
 "lumped" takes the place of "density" where species react: with the mass at the nodes a front does not undershoot on
-meshes without obtuse angles, and reactions and their totals are those of single nodes.
+meshes without obtuse angles, and reactions and their totals are those of single nodes. "log" has the storage of "nodal"
+there, for the same totals.
 
 Only "nodal" has the right state where the potential changes by more than V_T within a cell (the edge of a gel, a
 charged wall, a strong current): an equilibrium is e^-z phi at the nodes, and charges balance node by node. The
@@ -307,15 +308,37 @@ class NodalChargeVariables(LogVariables):
         matrix.diagonalScale(None, self._nodal_vector)
 
 
-class EdgeFluxVariables(NodalChargeVariables):
-    """Logarithms with fluxes along the edges of linear elements and a lumped mass matrix; see `edge_fluxes`."""
+class LumpedLogVariables(NodalChargeVariables):
+    """Logarithms with the mass of linear elements at the nodes, for species that react."""
 
     lumped = True
+
+    @property
+    def _lumped(self) -> np.ndarray:
+        return self._volume[: self.operators.owned]
+
+    @override
+    def storage(self, unknown: Any) -> np.ndarray:
+        return np.asarray(self._lumped * self._nodal(unknown))
+
+    @override
+    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
+        self._nodal_vector.array[:] = self.storage(unknown)
+        matrix.zeroEntries()
+        matrix.setDiagonal(self._nodal_vector)
+
+    @override
+    def add_mass(self, matrix: Any, weight: Any) -> None:
+        self._nodal_vector.array[:] = self._lumped * weight.array_r**2
+        matrix.setDiagonal(self._nodal_vector, addv=True)
+
+
+class EdgeFluxVariables(LumpedLogVariables):
+    """Logarithms with fluxes along the edges of linear elements and a lumped mass matrix; see `edge_fluxes`."""
 
     def _compile(self) -> None:
         self._compile_storage(None)
         self._edges = self.operators.edges
-        self._lumped = self._volume[: self.operators.owned]
         self._means: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of each unknown, with its nodal values
 
     def _mean(self, unknown: Any) -> np.ndarray:
@@ -333,10 +356,6 @@ class EdgeFluxVariables(NodalChargeVariables):
         return edges.exchange(edges.k * self._mean(unknown) * along)
 
     @override
-    def storage(self, unknown: Any) -> np.ndarray:
-        return np.asarray(self._lumped * self._nodal(unknown))
-
-    @override
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
         w, edges, mean = unknown.x.array, self._edges, self._mean(unknown)
         by_first, by_second = edges.slopes_of_mean(w, mean)
@@ -347,17 +366,6 @@ class EdgeFluxVariables(NodalChargeVariables):
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
         conducted = self._edges.k * self._mean(unknown)
         self._edges.fill(matrix, -conducted, conducted)
-
-    @override
-    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
-        self._nodal_vector.array[:] = self.storage(unknown)
-        matrix.zeroEntries()
-        matrix.setDiagonal(self._nodal_vector)
-
-    @override
-    def add_mass(self, matrix: Any, weight: Any) -> None:
-        self._nodal_vector.array[:] = self._lumped * weight.array_r**2
-        matrix.setDiagonal(self._nodal_vector, addv=True)
 
 
 def make_variables(
@@ -372,9 +380,10 @@ def make_variables(
         volume: integral of each local basis function.
         reactive: whether species react, or some do not move.
     """
+    logarithms = LumpedLogVariables if operators.degree == 1 else NodalChargeVariables
     kinds: dict[str, type[ConcentrationVariables]] = {
         "density": LumpedVariables if reactive and operators.degree == 1 else ConcentrationVariables,
-        "log": LogVariables,
+        "log": logarithms if reactive else LogVariables,
         "nodal": EdgeFluxVariables if operators.degree == 1 else NodalChargeVariables,
     }
     return kinds[formulation](operators, phi, volume)

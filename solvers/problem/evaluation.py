@@ -283,7 +283,7 @@ def _relative_error(
     """Estimated relative error of the dissipation; zero where next to nothing flows. Collective."""
     scales = problem.system.step_data.scales
     error, dissipation, ranges = problem.dissipation.error(
-        state.concentrations, state.potential, electrolyte, along_edges=state.lumped
+        state.concentrations, state.potential, electrolyte, along_edges=problem.discretisation.operators.along_edges
     )
     flow = _largest_flow(currents, electrolyte) / (FARADAY * scales.concentration * scales.length)
     # A dissipation above that of the flow is a residue of an equilibrium in concentrations.

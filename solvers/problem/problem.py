@@ -187,7 +187,7 @@ class Problem:
         )  # fmt: skip
         self._laplace.keep = linear == "block"
         self._preconditioner = (
-            BlockPreconditioner(system.equations, system.constraints.free, self._laplace, petsc)
+            BlockPreconditioner(system.equations, system.constraints.free, self._laplace, petsc, system.reactions)
             if linear == "block"
             else None
         )

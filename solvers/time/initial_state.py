@@ -80,7 +80,7 @@ def _bulk(problem_data: ProblemData, weights: IntegrationWeights) -> tuple[np.nd
         Concentrations at the local nodes, mol/m^3, shape (local dofs, N), and whether there is such an equilibrium.
     """
     electrolyte, regions = problem_data.electrolyte, problem_data.electrolyte.charged_regions
-    free = problem_data.undetermined_species
+    free = problem_data.loose_species
     volume = float(weights.total_volume * MODEL_UNIT**3)
     even = electrolyte.bulk
     if problem_data.closed is not None:

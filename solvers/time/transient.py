@@ -361,7 +361,7 @@ class TransientProblem(Problem):
         carried = np.divide(passed, charge, out=np.zeros_like(passed), where=charge != 0.0)
         ways = set().union(*(b.carries(electrolyte) for b in self.problem_data.boundaries.values()))
         return error_of_totals(
-            np.array([total.weights for total in electrolyte.network.totals]),
+            np.array([total.weights for total in electrolyte.network.totals]).reshape(-1, len(charge)),
             (totals.amounts - self.progress.first) * unit,
             np.array([carried, totals.produced]),
             totals.amounts * unit,

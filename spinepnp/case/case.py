@@ -217,12 +217,19 @@ class Case(Table):
         vary = self.study.vary or ""
         update: dict[str, Any] = {}
         if not vary.startswith("geometry."):
-            update["mesh"] = self.mesh.resolved(self.geometry)
+            update["mesh"] = self._mesh_of_time.resolved(self.geometry)
         if vary != "electrolyte.temperature":
             update["electrolyte"] = self.electrolyte.resolved()
         if self.study.kind == "transient":
             update["study"] = self.study.resolved()
         return self.model_copy(update=update)
+
+    @property
+    def _mesh_of_time(self) -> MeshOptions:
+        """Mesh options with linear elements for fronts of species that react: quadratic ones undershoot there."""
+        in_time = self.study.kind == "transient" and self.electrolyte.has_chemistry
+        linear = in_time and self.mesh.element_degree is None
+        return self.mesh.model_copy(update={"element_degree": 1}) if linear else self.mesh
 
     def graded(self) -> Case:
         """Checked case with the default grading of its mesh."""

@@ -18,12 +18,18 @@ SAME_BULK = 1e-6
 def remarks_of(case: Case) -> list[str]:
     """Lines on keys of a checked case that change nothing."""
     lines = [line for name, boundary in case.boundaries.items() for line in _unused(f"boundaries.{name}", boundary)]
-    used = {b.outside.compartment for b in case.boundaries.values() if b.mechanisms and b.outside is not None}
+    used = {b.compartment_of(m) for b in case.boundaries.values() for m in b.mechanisms}
     lines += [
         f"compartments.{name} is used by no mechanism, so that nothing changes it; add one beside it, or drop it"
         for name in case.compartments or ()
         if name not in used
     ]
+    reacting = case.study.kind == "transient" and case.electrolyte.has_chemistry
+    if reacting and case.mesh.element_degree == 2:
+        lines.append(
+            "mesh.element_degree = 2: fronts of species that react undershoot with quadratic elements, and steps can "
+            "fail there; drop it, or write 1"
+        )
     membranes = any(b.mechanisms or b.channels for b in case.boundaries.values())
     if case.study.initial == "rest" and not membranes:
         lines.append(

@@ -67,7 +67,8 @@ def unresolved(case: Case, rows: Sequence[dict[str, Any]]) -> set[str]:
         case: case of the run.
         rows: rows of observables.csv, numbers or as they are read.
     """
-    return {name for name in case.boundaries if NEUTRAL_POTENTIAL in shown_potential(name, *rows)}
+    membranes = (name for name, boundary in case.boundaries.items() if not boundary.is_equipotential)
+    return {name for name in membranes if NEUTRAL_POTENTIAL in shown_potential(name, *rows)}
 
 
 def voltage_label(beside: Iterable[str], names: Sequence[str]) -> str:
@@ -109,6 +110,8 @@ def over_membrane(
     if quantity != VOLTAGE:
         name = f"{GATE}{boundary}.{quantity.replace(' ', '.')}"
         return np.asarray(fields[name])[..., nodes] if name in fields else None
+    if case.boundaries[boundary].is_equipotential:
+        return np.zeros_like(np.asarray(fields[POTENTIAL_COLUMN])[..., nodes])
     outside = case.boundaries[boundary].outside_potential / POTENTIAL.si
     potential = np.asarray(fields[POTENTIAL_COLUMN])[..., nodes] - outside
     return potential if beside is None else potential + _shift(case, fields, nodes, beside)

@@ -81,7 +81,7 @@ def channels() -> list[Entry]:
 
 def mechanisms() -> list[Entry]:
     """Laws of mechanisms, and the keys of each; of a waveform only the key that names it."""
-    from spinepnp.solvers.model.membrane.mechanism import COMMON_KEYS, KEYS
+    from spinepnp.solvers.model.membrane.law_keys import COMMON_KEYS, KEYS
     from spinepnp.solvers.model.waveforms import KEYS as WAVEFORMS
 
     of_waveforms = {key for needed, allowed in WAVEFORMS.values() for key in (*needed, *allowed)}
@@ -91,10 +91,12 @@ def mechanisms() -> list[Entry]:
 
 def gates() -> list[Entry]:
     """Ways to give the kinetics of a gate of a mechanism, by their first key, and the keys of each."""
-    from spinepnp.solvers.model.membrane.gate import KINETICS, MechanismGate
+    from spinepnp.solvers.model.membrane.gate import KINETICS, OPTIONAL, MechanismGate
 
     of_all = tuple(key for key in MechanismGate.model_fields if not any(key in way for way in KINETICS))
-    return _by_keys({way[0]: (way, of_all) for way in KINETICS})
+    needed = [tuple(key for key in way if key not in OPTIONAL) for way in KINETICS]
+    allowed = [tuple(key for key in way if key in OPTIONAL) for way in KINETICS]
+    return _by_keys({n[0]: (n, (*a, *of_all)) for n, a in zip(needed, allowed, strict=True)})
 
 
 def kinetics() -> list[Entry]:

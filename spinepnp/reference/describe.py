@@ -21,7 +21,7 @@ from spinepnp.case.short_forms import SHORT_FORMS
 from spinepnp.case.study import TRANSIENT, Study
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import DEFAULT_THERMAL_VOLTAGE, Electrolyte
-from spinepnp.solvers.model.membrane.mechanism import TRACES
+from spinepnp.solvers.model.membrane.law_keys import TRACES
 from spinepnp.solvers.model.membrane.strength import StrengthOf
 from spinepnp.solvers.model.terms.capacitance import Membrane
 from spinepnp.solvers.model.terms.mechanism import Outside

@@ -178,6 +178,15 @@ SIMPLE_PATH = "boundaries__top__mechanism__simple"
 STEADY = {"study": {"kind": "steady"}}
 
 #: Changes of the case above, and what its one line of error then holds.
+NCX = {"name": "NCX", "law": "exchanger", "kind": "ncx", "maximum": "1 uA/cm^2"}
+
+
+def pumped(**changes):
+    """A wall with a pump of the tracer, with changes of its keys."""
+    pump = {"name": "uptake", "law": "hill", "species": "T", "maximum": "1e-6 mol/(m^2 s)", "half": "1 mM"} | changes
+    return {"boundaries__wall__mechanism": [{key: value for key, value in pump.items() if value is not None}]}
+
+
 MISTAKES = {
     "law": ({f"{LEAK_PATH}__law": "gkh"}, "wall.mechanism.leak.law = \"gkh\""),
     "word": ({"boundaries__wall__mechanism": "leak"}, 'mechanism = "leak": write a table such as'),
@@ -228,7 +237,7 @@ MISTAKES = {
     "pump without Na": ({"electrolyte__species__Na__name": "Li", "boundaries__wall__mechanism__leak": None,
                          "boundaries__top": None, "compartments": None,
                          "boundaries__wall__outside__concentrations": {"K": "4 mM"}},
-                        "pump.kind = \"nak\": moves Na and K of valence 1, and there is no such Na"),
+                        "pump.kind = \"nak\": moves Na and K, and there is no Na of valence 1"),
     "species held here": ({"boundaries__wall__concentrations": {"K": "155 mM"}},
                           "its concentration is prescribed here too"),
     "two potentials outside": ({"boundaries__wall__capacitance__outside": "1 mV"},
@@ -270,6 +279,35 @@ MISTAKES = {
     "unknown key": ({f"{KV_PATH}__conductanc": "1 nS"}, "did you mean \"conductance\""),
     "rest of a compartment": ({"study__initial": "rest"},
                               "compartments.cleft: has no steady concentration of K: no current there comes to rest"),
+    "kind of an exchanger": ({"boundaries__wall__mechanism": [NCX | {"kind": "nak"}]}, 'write kind = "ncx"'),
+    "exchanger without Ca": ({"boundaries__wall__mechanism": [NCX]},
+                             'NCX.kind = "ncx": moves Na and Ca, and there is no Ca of valence 2; add it'),
+    "flux of an exchanger": ({"boundaries__wall__mechanism": [NCX | {"maximum": "1 mol/(m^2 s)"}]},
+                             'maximum of law = "exchanger" is a current density ("100 A/m^2") or current ("50 pA")'),
+    "no species of hill": (pumped(species=None), 'law = "hill" needs species; add it'),
+    "species of hill": (pumped(species="Ca"), 'uptake.species = "Ca": no such species'),
+    "current of hill": (pumped(maximum="1 pA"), 'maximum of law = "hill" is a flux'),
+    "negative maximum": (pumped(maximum="-1 mol/(m^2 s)"), "must be zero or greater"),
+    "half": (pumped(half="0 mM"), "uptake.half"),
+    "power of hill": (pumped(power=0.5), "uptake.power = 0.5: must be"),
+    "gate of hill": (pumped(gates=[{"kinetics": "hh_n"}]), "gates is no key of law"),
+    "into nothing": (pumped(into="er"), 'wall.mechanism.uptake.into = "er": there is no [compartments.er]'),
+    "into one without it": (pumped(into="cleft"),
+                            "compartments.cleft.concentrations: the mechanism uptake needs that of T; add it"),
+    "counter-ion": (pumped(counter="T"), "the counter-ion T must not be what it moves"),
+    "counter-ion without charge": (pumped(species="K", counter="T"), 'uptake.counter = "T": carries no charge'),
+    "unknown counter-ion": (pumped(species="K", counter="H"), 'uptake.counter = "H": no such species'),
+    "no capacitance": ({"boundaries__wall__outside__potential": "inside"},
+                       'wall.outside.potential = "inside": leaves no potential for a capacitance'),
+    "potential outside": ({"boundaries__wall__outside__potential": "outside"}, "wall.outside.potential"),
+    "gate of no species": ({GATE: [{"kinetics": "lr_h"}]},
+                           "Kv.gates: depends on [IP3], which is no species of the case; add it, or give constants"),
+    "constant of a species": ({GATE: [{"steady": "[K]/([K] + 1 mM)", "constants": {"K": "1 mM"}}]},
+                              "Kv.gates.constants.K: is a species of the case; drop it"),
+    "unused constant": ({GATE: [{"kinetics": "hh_n", "constants": {"Ca": "1 uM"}}]},
+                        "constants.Ca stands in no formula of the gate"),
+    "no steady value": ({GATE: [{"tau": "1 ms"}]}, "a gate with tau needs steady; add it"),
+    "steady above one": ({GATE: [{"steady": "1 + [K]/(1 mM)"}]}, "steady is above one at V = "),
     "initial fields": ({"study__initial": "rest", SIMPLE_PATH: None,
                         "initial": {"region": [{"z": ["0 um", "0.5 um"], "concentrations": {"T": "2 mM"}}]}},
                        'study.initial = "rest"; drop one'),
@@ -329,3 +367,14 @@ def test_in_python_a_waveform_is_no_steady_problem():
     with pytest.raises(CaseError, match="goes in time"):
         check_kind(CASE.boundaries, transient=False)
     check_kind(CASE.boundaries, transient=True)
+
+
+def test_the_example_of_calcium_is_good():
+    text = (CASES.parent / "docs" / "case-file.md").read_text()
+    example = tomllib.loads(re.search(r"### Calcium.*?```toml\n(.*?)```", text, flags=re.S)[1])
+    case = tomllib.loads((CASES / "calcium_store.toml").read_text())
+    example["boundaries"]["wall"]["outside"] = case["boundaries"]["wall"]["outside"]
+    boundaries = case["boundaries"] | example["boundaries"]
+    found = make_case(case | {"boundaries": boundaries, "compartments": example["compartments"]})
+    names = [m.name for name in ("wall", "obstacle") for m in found.boundaries[name].mechanisms]
+    assert names == ["PMCA", "NCX", "CaL", "SERCA", "leak", "RyR"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spinepnp.solvers.model.membrane import functions
+from spinepnp.solvers.model.membrane.calcium import CounteredCurrent, HillPump, SodiumCalciumExchanger
 from spinepnp.solvers.model.membrane.currents import GhkCurrent, NakPump, OhmicCurrent, ghk_reversal, ghk_scale
 from spinepnp.units import FARADAY
 from spinepnp.validation.gnp import Model
@@ -33,12 +34,16 @@ LAWS = {
     "ghk with magnesium": GhkCurrent(permeabilities={CA: 1e-7, NA: 1e-8}, magnesium=1.0, **IONS),
     "pump": NakPump(sodium=NA, potassium=K, maximum=0.05, **IONS),
     "constant pump": NakPump(sodium=NA, potassium=K, rate=0.01, **IONS),
+    "exchanger": SodiumCalciumExchanger(sodium=NA, calcium=CA, maximum=20.0, **IONS),
+    "hill": HillPump(species=CA, maximum=1e-6, half=2e-4, **IONS),
+    "countered": CounteredCurrent(current=GhkCurrent(permeabilities={CL: 1e-7, NA: 1e-8}, **IONS), counter=K, **IONS),
 }
 
 #: Species whose concentrations inside and outside each law depends on.
 READS = {
     "ohmic": ((), ()), "ohmic with magnesium": ((), ()), "constant pump": ((), ()), "pump": ((NA,), (K,)),
     "nernst": ((K,), (K,)), "nernst of an anion": ((CL,), (CL,)), "nernst of calcium": ((CA,), (CA,)),
+    "exchanger": ((NA, CA),) * 2, "hill": ((CA,), ()), "countered": ((CL, NA),) * 2,
     "ghk": ((NA, K, CL, CA),) * 2, "ghk with magnesium": ((NA, CA),) * 2,
 }  # fmt: skip
 
@@ -131,7 +136,8 @@ class TestLaws:
             assert into == pytest.approx(40.0 * strength * OUTSIDE[i], rel=1e-10)
             nernst = np.array([V_T / z * math.log(OUTSIDE[i] / INSIDE[i])])
             assert at(law, nernst).current[0, 0] == pytest.approx(0.0, abs=1e-13 * abs(strength) * INSIDE[i])
-            assert not at(replace(law, valences=(0, 0, 0, 0))).current.any()
+            neutral = at(replace(law, valences=(0, 0, 0, 0)))  # Fick's law at any potential, as a flux times F
+            assert neutral.current == pytest.approx(np.full((11, 1), 1e-8 * FARADAY * (OUTSIDE[i] - INSIDE[i])))
 
     def test_nernst(self):
         law = OhmicCurrent(conductance=2.0, shares={CA: 1.0}, **IONS)
@@ -160,6 +166,69 @@ class TestLaws:
         steeper = at(LAWS["pump"], inside=np.full(4, 28.0), outside=np.full(4, 4.5)).current.sum(axis=1)
         assert steeper == pytest.approx(np.full(len(POTENTIALS), -0.05 / (1.0 + math.exp(-1.0)) ** 2))
         assert at(LAWS["constant pump"]).current.sum(axis=1) == pytest.approx(np.full(len(POTENTIALS), -0.01))
+
+    def test_the_exchanger_of_luo_and_rudy(self):
+        """Their formula in mM and mV; no current at 3 E_Na - 2 E_Ca, calcium out below it, in above it."""
+        current = at(LAWS["exchanger"]).current
+        for V, net in zip(POTENTIALS[:-2] / mV, current[:-2].sum(axis=1), strict=True):
+            into, out = (math.exp(eta * V / (V_T / mV)) for eta in (0.35, 0.35 - 1.0))
+            driving = into * 10.0**3 * 2.0 - out * 145.0**3 * 1e-4
+            expected = 20.0 / (87.5**3 + 145.0**3) / (1.38 + 2.0) / (1.0 + 0.1 * out) * driving
+            assert net == pytest.approx(-expected, rel=1e-12)
+        assert current[:, 0] == pytest.approx(-1.5 * current[:, 1])
+        E = V_T * (3.0 * math.log(145.0 / 10.0) - math.log(2.0 / 1e-4))
+        below, none, above = at(LAWS["exchanger"], np.array([E - 5 * mV, E, E + 5 * mV])).current
+        assert np.abs(none).max() < 1e-12 * np.abs(below).max()
+        assert below[0] > 0.0 > below[1]
+        assert above[0] < 0.0 < above[1]
+
+    def test_a_hill_pump(self):
+        """Half of its maximum at `half`, all of it far above, by the square far below; nothing without its species."""
+        law = replace(LAWS["hill"], power=2.0)
+        c = np.array([2e-4, 2e-1, 2e-8, 0.0, -1e-4])
+
+        def flux(law, c):
+            inside = np.where(np.arange(4) == CA, c[:, None], np.nan)
+            found = law.open_current(np.zeros(len(c)), inside, np.full(4, np.nan))
+            return -found.current[:, 0], -found.by_inside[:, 0, CA]
+
+        found, slope = flux(law, c)
+        expected = [0.5e-6, 1e-6 / (1.0 + 1e-6), 1e-14 / (1.0 + 1e-8), 0.0, 0.0]
+        assert found == pytest.approx(2.0 * FARADAY * np.array(expected), rel=1e-12)
+        c, h = c[:3], 1e-4 * c[:3]
+        assert slope[:3] == pytest.approx((flux(law, c + h)[0] - flux(law, c - h)[0]) / (2.0 * h), rel=1e-6)
+        assert not slope[3:].any()
+        assert flux(replace(law, valences=(1, 1, -1, 0)), c)[0] == pytest.approx(0.5 * found[:3])  # F times the flux
+
+    def test_a_counter_ion_carries_the_charge_back(self):
+        law = LAWS["countered"]
+        found = at(law)
+        assert law.moved == (CL, NA, K)
+        assert np.abs(found.current.sum(axis=1)).max() < 1e-15 * np.abs(found.current).max()
+        assert np.array_equal(found.current[:, :2], at(law.current).current)
+        tracer = replace(law, valences=(1, 1, 0, 2), current=replace(law.current, valences=(1, 1, 0, 2)))
+        assert at(tracer).current[:, 2] == pytest.approx(-at(tracer).current[:, 1])  # that of sodium alone
+
+    def test_calcium_through_nmda_receptors(self):
+        """P_Ca : P_Na : P_K of 10 : 1 : 1: the share of calcium, with as many monovalent ions on both sides.
+
+        I_Ca/I = [Ca]/([Ca] + [M] (1 - e^(2 V/V_T))/(4 * 10)): Schneggenburger et al., Neuron 11, 133 (1993).
+        """
+        inside, outside, ratios = (
+            np.array([10.0, 140.0, 5.0, 0.0]),
+            np.array([145.0, 5.0, 149.0, 2.0]),
+            {NA: 1.0, K: 1.0},
+        )
+        factor = ghk_scale(ratios | {CA: 10.0}, 10.0, IONS["valences"], INSIDE, OUTSIDE, V_T)
+        permeabilities = {NA: factor, K: factor, CA: 10.0 * factor}
+        law = GhkCurrent(permeabilities=permeabilities, magnesium=1.0, **IONS)
+        V = np.array([-90.0, -60.0, -20.0, 30.0]) * mV
+        current = at(law, V, inside, outside).current
+        expected = 2.0 / (2.0 + 150.0 * (1.0 - np.exp(2.0 * V / V_T)) / 40.0)
+        assert current[:, 2] / current.sum(axis=1) == pytest.approx(expected, rel=1e-12)
+        unblocked = at(replace(law, magnesium=None), V, inside, outside).current
+        block = 1.0 / (1.0 + np.exp(-0.062 * V / mV) / 3.57)
+        assert current == pytest.approx(block[:, None] * unblocked, rel=1e-12)
 
     def test_block_by_magnesium(self):
         open_fraction, _ = functions.magnesium_block(np.array([0.0, -60 * mV, 40 * mV, -3.0, 3.0]), 1.0)

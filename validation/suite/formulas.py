@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, SURFACE_CHARGE, TIME
 from spinepnp.validation.suite import formulas_boundaries as boundaries
+from spinepnp.validation.suite import formulas_calcium as calcium
 from spinepnp.validation.suite import formulas_chemistry as chemistry
 from spinepnp.validation.suite import formulas_flow as flow
 from spinepnp.validation.suite import formulas_ions as ions
@@ -54,6 +55,7 @@ FORMULAS: dict[str, Formula] = {
     "resistor": Formula(CURRENT, boundaries.resistor),
     "series": Formula(POTENTIAL, flow.series, by_region=True),
     "sphere_capacitor": Formula(SURFACE_CHARGE, ions.sphere_capacitor),
+    "store": Formula(CONCENTRATION, calcium.store),
     "spreading_rapid": Formula(CONCENTRATION, chemistry.spreading_rapid),
     "spreading": Formula(CONCENTRATION, steps.spreading),
     "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),

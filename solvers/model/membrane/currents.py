@@ -6,13 +6,14 @@
             Na carries 3 j, K -2 j
 
 V_m is the potential inside minus that outside. Currents are per area and positive into the domain; all gates are open.
-b is the block by magnesium of NMDA channels (Jahr and Stevens 1990), one where there is none.
+b is the block by magnesium of NMDA channels (Jahr and Stevens 1990), one where there is none. Pumps and
+exchangers of calcium are in `membrane/calcium.py`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import override
 
@@ -47,7 +48,8 @@ class OpenCurrent:
     S is the number of species that it moves, N that of all species.
 
     Attributes:
-        current: current of each moved species into the domain, A/m^2, shape (n, S).
+        current: current of each moved species into the domain, A/m^2, shape (n, S); of a species without charge the
+            flux times F.
         by_potential: derivative by the membrane potential, A/(m^2 V), shape (n, S).
         by_inside: derivative by each concentration inside, A/m^2 per mol/m^3, shape (n, S, N).
         by_outside: derivative by each concentration outside, A/m^2 per mol/m^3, shape (n, S, N).
@@ -58,17 +60,23 @@ class OpenCurrent:
     by_inside: np.ndarray
     by_outside: np.ndarray
 
-    def times(self, factor: np.ndarray, slope: np.ndarray) -> OpenCurrent:
-        """Currents times a function of the potential.
+    def times(
+        self, factor: np.ndarray, slope: np.ndarray, by_inside: Mapping[int, np.ndarray] | None = None
+    ) -> OpenCurrent:
+        """Currents times a function of the potential and of concentrations inside.
 
         Args:
             factor: value of the function at each point, shape (n,).
             slope: its derivative by the potential, 1/V, shape (n,).
+            by_inside: its derivatives by concentrations inside, m^3/mol, shape (n,), by the index of the species.
         """
+        slopes = factor[:, None, None] * self.by_inside
+        for i, by_c in (by_inside or {}).items():
+            slopes[:, :, i] += by_c[:, None] * self.current
         return OpenCurrent(
             factor[:, None] * self.current,
             factor[:, None] * self.by_potential + slope[:, None] * self.current,
-            factor[:, None, None] * self.by_inside,
+            slopes,
             factor[:, None, None] * self.by_outside,
         )
 
@@ -101,6 +109,17 @@ class MembraneCurrent(ABC):
             inside: concentrations inside, mol/m^3, shape (n, N).
             outside: concentrations outside, mol/m^3, shape (N,).
         """
+
+    @property
+    def charge_numbers(self) -> np.ndarray:
+        """Valence of each moved species; one where it has no charge: its current stands for F times the flux."""
+        valences = np.array([self.valences[i] for i in self.moved])
+        return np.where(valences == 0.0, 1.0, valences)
+
+    @property
+    def is_charged(self) -> np.ndarray:
+        """One for each moved species that carries charge, zero for others: factors of a net current."""
+        return np.array([float(self.valences[i] != 0.0) for i in self.moved])
 
     def _zeros(self, n: int) -> OpenCurrent:
         moved, species = len(self.moved), len(self.valences)
@@ -151,7 +170,7 @@ class OhmicCurrent(MembraneCurrent):
 
 @dataclass(frozen=True, kw_only=True)
 class GhkCurrent(MembraneCurrent):
-    """Current by Goldman, Hodgkin and Katz, of any set of ions.
+    """Current by Goldman, Hodgkin and Katz, of any set of ions; Fick's law for species without charge.
 
     Attributes:
         permeabilities: permeability with all gates open of each moved species, m/s, by its index.
@@ -172,7 +191,7 @@ class GhkCurrent(MembraneCurrent):
         z, permeabilities = np.array(self.valences)[moved], np.array(list(self.permeabilities.values()))
         x = np.multiply.outer(V, z / self.thermal_voltage)
         (into, out), (into_slope, out_slope) = bernoulli(np.stack((x, -x)))
-        strengths, inner, outer = permeabilities * z * FARADAY, inside[:, moved], outside[moved]
+        strengths, inner, outer = permeabilities * self.charge_numbers * FARADAY, inside[:, moved], outside[moved]
         result.current[:] = strengths * (into * outer - out * inner)
         result.by_potential[:] = strengths * z / self.thermal_voltage * (into_slope * outer + out_slope * inner)
         each = np.arange(len(moved))
@@ -247,7 +266,7 @@ def ghk_reversal(
     law = GhkCurrent(permeabilities=permeabilities, valences=tuple(valences), thermal_voltage=thermal_voltage)
 
     def total(V: float) -> float:
-        return float(np.sum(law.open_current(np.array([V]), inside[None, :], outside).current))
+        return float(np.sum(law.open_current(np.array([V]), inside[None, :], outside).current * law.is_charged))
 
     # The current falls with the potential.
     high = LARGEST_REVERSAL * thermal_voltage

@@ -43,6 +43,22 @@ def logistic(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return value, small / (1.0 + small) ** 2
 
 
+def hill(x: np.ndarray, power: float) -> tuple[np.ndarray, np.ndarray]:
+    """Function x^n / (1 + x^n) of Hill, and its derivative; below zero it goes on by its tangent at zero.
+
+    Args:
+        x: concentration over that of half saturation.
+        power: Hill coefficient n, not below one.
+    """
+    tangent = 1.0 if power == 1.0 else 0.0
+    above = np.maximum(x, 0.0)
+    large = above > 1.0
+    small = np.where(large, 1.0 / np.where(large, above, 1.0), above) ** power  # of x or 1/x: no overflow
+    value = np.where(large, 1.0, small) / (1.0 + small)
+    slope = power * small / (1.0 + small) ** 2 / np.where(above > 0.0, above, 1.0)
+    return np.where(x < 0.0, tangent * x, value), np.where(x > 0.0, slope, tangent)
+
+
 def bernoulli(x: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Function x / (e^x - 1) of Bernoulli without its removable singularity, and its derivative.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from spinepnp.errors import nearest
 from spinepnp.solvers.model.channels import Slope
@@ -17,13 +17,19 @@ from spinepnp.solvers.model.membrane.kinetics import (
     named_gate,
     temperature_factor,
 )
-from spinepnp.units import BOLTZMANN, ELEMENTARY_CHARGE, Duration, Number, Potential, Table, Whole
+from spinepnp.units import BOLTZMANN, ELEMENTARY_CHARGE, Concentration, Duration, Number, Potential, Table, Whole
 
 if TYPE_CHECKING:
     from spinepnp.solvers.model.electrolyte import Electrolyte
 
 #: Keys that say how fast a gate opens and closes; a gate has those of one of these lines.
-KINETICS = (("kinetics",), ("half", "slope", "time"), ("alpha", "beta"))
+KINETICS = (("kinetics",), ("half", "slope", "time"), ("alpha", "beta"), ("steady", "tau"))
+
+#: Power of the time in the unit of each formula.
+POWERS_OF_TIME = {"alpha": -1.0, "beta": -1.0, "steady": 0.0, "tau": 1.0}
+
+#: Keys of these that a gate need not have.
+OPTIONAL = ("tau",)
 
 
 class MechanismGate(Table):
@@ -36,13 +42,19 @@ class MechanismGate(Table):
         1
 
     Attributes:
-        kinetics: name of kinetics of the literature: rtm_m, rtm_h, rtm_n (paper 002, eqs 32 to 35), or hh_m, hh_h, hh_n
-            (squid axon, 6.3 degrees Celsius).
+        kinetics: name of kinetics of the literature: rtm_m, rtm_h, rtm_n (paper 002, eqs 32 to 35), hh_m, hh_h, hh_n
+            (squid axon, 6.3 degrees Celsius), those of calcium channels and of the receptors of a calcium store; all of
+            them with their sources: `list kinetics`.
         half: potential V - V_outside at which half of the gates are open, V.
         slope: potential over which the gates open, V; negative where they close with rising potential.
         time: time constant of the relaxation, s.
-        alpha: rate of opening as a formula in V - V_outside, written V, such as "0.07/ms * exp(-(V + 65 mV)/(20 mV))".
+        alpha: rate of opening as a formula in V - V_outside, written V, such as "0.07/ms * exp(-(V + 65 mV)/(20 mV))",
+            and in concentrations inside, written as names in brackets, such as "0.2/(uM*s) * [Ca]".
         beta: rate of closing, in the same way.
+        steady: steady open fraction as such a formula, such as "[Ca] / ([Ca] + 0.08 uM)", in place of the rates.
+        tau: time constant as such a formula, beside `steady`; without it the gate is at its steady value at all times.
+        constants: concentrations, mol/m^3, of what stands in the formulas or kinetics and is no species of the case,
+            such as { IP3 = "0.5 uM" }.
         power: number of these gates in a channel.
         q10: factor of all rates for ten kelvin: q10^((T - celsius)/10), with T the temperature of the electrolyte.
         celsius: temperature at which the rates were measured, degrees Celsius, not that of the run; known of hh_m, hh_h
@@ -55,6 +67,9 @@ class MechanismGate(Table):
     time: Duration | None = None
     alpha: str | None = None
     beta: str | None = None
+    steady: str | None = None
+    tau: str | None = None
+    constants: Annotated[dict[str, Concentration], Field(min_length=1)] | None = None
     power: Annotated[Whole, Field(ge=1, le=8)] = 1
     q10: Annotated[Number, Field(gt=0.0, le=100.0)] | None = None
     celsius: Annotated[Number, Field(ge=-50.0, le=100.0)] | None = None
@@ -66,27 +81,30 @@ class MechanismGate(Table):
             raise ValueError(f"no kinetics have this name; {nearest(name, known_kinetics())}")
         return name
 
-    @field_validator("alpha", "beta")
+    @field_validator("alpha", "beta", "steady", "tau")
     @classmethod
-    def _is_rate(cls, text: str | None) -> str | None:
+    def _is_formula(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text is not None:
-            read_rate(text)
+            read_rate(text, POWERS_OF_TIME[info.field_name or ""])
         return text
 
     @model_validator(mode="after")
     def _whole(self) -> MechanismGate:
         given = [keys for keys in KINETICS if any(getattr(self, key) is not None for key in keys)]
         if len(given) != 1:
-            ways = 'kinetics = "hh_n", or half, slope and time, or alpha and beta'
+            ways = 'kinetics = "hh_n", or half, slope and time, or alpha and beta, or steady and tau'
             raise ValueError(f"a gate needs {ways}" + ("; give one of these only" if given else ""))
         for key in given[0]:
-            if getattr(self, key) is None:
+            if getattr(self, key) is None and key not in OPTIONAL:
                 raise ValueError(f"a gate with {', '.join(k for k in given[0] if k != key)} needs {key}; add it")
         if self.q10 is None and self.celsius is not None:
             raise ValueError("celsius is for q10; give both, or drop it")
         if self.q10 is not None and self._reference is None:
             raise ValueError("q10 needs celsius, the temperature at which the rates are given; add it")
-        self._kinetics(1.0)  # formulas are compared
+        species = self._species
+        for name in self.constants or ():
+            if name not in species:
+                raise ValueError(f"constants.{name} stands in no formula of the gate; drop it, or write [{name}]")
         return self
 
     @property
@@ -96,21 +114,36 @@ class MechanismGate(Table):
             return self.celsius
         return known_kinetics()[self.kinetics].get("celsius")
 
+    @property
+    def _species(self) -> tuple[str, ...]:
+        """Names in brackets of its formulas; with them the formulas are compared."""
+        gate = self._kinetics(1.0, {})
+        return gate.species if isinstance(gate, ExpressionGate) else ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Species whose concentrations inside its rates depend on."""
+        return tuple(name for name in self._species if name not in (self.constants or {}))
+
     def kinetics_object(self, electrolyte: Electrolyte) -> GateKinetics:
-        """Rates of the gate as functions of the potential.
+        """Rates of the gate as functions of the potential and of concentrations.
 
         Args:
             electrolyte: solution, to whose temperature q10 brings the rates.
         """
+        places = {name: electrolyte.index(name) for name in self.reads}
         if self.q10 is None or self._reference is None:
-            return self._kinetics(1.0)
+            return self._kinetics(1.0, places)
         kelvin = electrolyte.V_T * ELEMENTARY_CHARGE / BOLTZMANN
-        return self._kinetics(temperature_factor(self.q10, self._reference, kelvin))
+        return self._kinetics(temperature_factor(self.q10, self._reference, kelvin), places)
 
-    def _kinetics(self, factor: float) -> GateKinetics:
+    def _kinetics(self, factor: float, places: dict[str, int]) -> GateKinetics:
+        common: dict[str, Any] = {"power": self.power, "factor": factor}
+        of_formulas: dict[str, Any] = {"places": places, "constants": self.constants or {}} | common
         if self.kinetics is not None:
-            return named_gate(self.kinetics, power=self.power, factor=factor)
-        if self.alpha is not None and self.beta is not None:
-            return ExpressionGate(alpha=self.alpha, beta=self.beta, power=self.power, factor=factor)
+            return named_gate(self.kinetics, **of_formulas)
+        formulas = {key: text for key in POWERS_OF_TIME if (text := getattr(self, key)) is not None}
+        if formulas:
+            return ExpressionGate(**formulas, **of_formulas)
         half, slope, time = (value or 0.0 for value in (self.half, self.slope, self.time))  # none is None: `_whole`
-        return SigmoidGate(half=half, slope=slope, time=time, power=self.power, factor=factor)
+        return SigmoidGate(half=half, slope=slope, time=time, **common)

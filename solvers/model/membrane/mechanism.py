@@ -8,38 +8,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from spinepnp.messages import problem_of_choice
+from spinepnp.solvers.model.membrane.calcium import CounteredCurrent, HillPump, SodiumCalciumExchanger
 from spinepnp.solvers.model.membrane.currents import GhkCurrent, MembraneCurrent, NakPump, OhmicCurrent, ghk_scale
-from spinepnp.solvers.model.membrane.gate import MechanismGate
-from spinepnp.solvers.model.membrane.strength import (
-    ConductanceStrength,
-    CurrentStrength,
-    PermeabilityStrength,
-    Strength,
-    StrengthWaveform,
-)
+from spinepnp.solvers.model.membrane.law_keys import COMMON_KEYS, KEYS, KINDS, LawKeys
+from spinepnp.solvers.model.membrane.strength import Strength, StrengthWaveform
 from spinepnp.solvers.model.tables import check_keys
 from spinepnp.solvers.model.waveforms import WaveformFunction
-from spinepnp.units import Concentration, Number, Potential, Table
+from spinepnp.units import CURRENT, CURRENT_DENSITY, FLUX, MOLAR_RATE
 
 if TYPE_CHECKING:
     from spinepnp.solvers.model.electrolyte import Electrolyte
-
-#: Keys that each law needs, and keys that it may have.
-KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "ohmic": (("conductance",), ("species", "reversal", "carriers", "magnesium", "gates")),
-    "ghk": (("permeability",), ("conductance", "magnesium", "gates")),
-    "pump": (("kind",), ("maximum", "rate")),
-}
-
-#: Keys that every law may have.
-COMMON_KEYS = ("traces", *StrengthWaveform.model_fields)
 
 #: Keys of which an ohmic mechanism needs one, with examples.
 CARRIERS = {"species": 'species = "K"', "carriers": "carriers = { Na = 1.2, K = -0.2 }"}
@@ -52,67 +37,6 @@ PUMP_CURRENTS = {
 
 #: Sum of the shares of carriers that differs from one by less is that of rounded shares.
 ROUNDING_OF_SHARES = 1e-9
-
-#: Species that the sodium-potassium pump moves, out and in.
-PUMPED = ("Na", "K")
-
-#: Solution of which a mechanism sees concentrations and potential: the neutral one beside the Debye layer of the
-#: boundary, or that at the boundary itself.
-Traces = Literal["neutral", "local"]
-
-#: Traces where neither a mechanism nor its boundary says which.
-TRACES: Traces = "neutral"
-
-#: Reversal potential: that of Nernst, or a value.
-Reversal = Annotated[
-    Annotated[Literal["nernst"], Tag("word")] | Annotated[Potential, Tag("quantity")],
-    Discriminator(lambda value: "word" if value == "nernst" else "quantity"),
-]
-
-
-class LawKeys(Table):
-    """Name and law of a mechanism, which stand before its waveform in the table.
-
-    Attributes:
-        name: name in paths and results: a letter, then letters, digits or `_`.
-        law: "ohmic", "ghk" (Goldman, Hodgkin and Katz) or "pump".
-        species: species that carries an ohmic current alone.
-        conductance: conductance with all gates open, per area, or in total and spread evenly over the boundary; with
-            "ghk" the slope conductance between the bulk and the solution outside, at the potential without current.
-        reversal: potential V - V_outside without current, V; or "nernst", that of the concentrations of its one species
-            on both sides at each point, which is the default where there is one species.
-        carriers: share of an ohmic current that each species carries, by name, in place of `species`; shares sum to one
-            and may be negative.
-        permeability: permeability of each species, m/s, by name; with `conductance` the ratios of them, plain numbers.
-        magnesium: magnesium outside that blocks the channels: a factor 1/(1 + [Mg]/(3.57 mM) exp(-0.062 V_m/mV)).
-        gates: open fractions that multiply the current.
-        kind: kind of the pump: "nak" takes three sodium ions (Na) out and two potassium ions (K) in.
-        maximum: largest net outward current of a pump, per area, or in total and spread evenly; its current depends on
-            Na inside and K outside.
-        rate: net outward current of a pump that is constant, per area or in total, in place of the maximum.
-        traces: what it sees of the domain, where that differs from the boundary's `traces`.
-    """
-
-    name: str = Field(json_schema_extra={"pattern": "^[A-Za-z][A-Za-z0-9_]*$"})
-    law: Literal["ohmic", "ghk", "pump"]
-    species: str | None = None
-    conductance: ConductanceStrength | None = None
-    reversal: Reversal | None = None
-    carriers: Annotated[dict[str, Number], Field(min_length=1)] | None = None
-    permeability: Annotated[dict[str, PermeabilityStrength], Field(min_length=1)] | None = None
-    magnesium: Concentration | None = None
-    gates: tuple[MechanismGate, ...] = ()
-    kind: Literal["nak"] | None = None
-    maximum: CurrentStrength | None = None
-    rate: CurrentStrength | None = None
-    traces: Traces | None = None
-
-    @field_validator("gates", mode="before", json_schema_input_type=MechanismGate | tuple[MechanismGate, ...])
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        if isinstance(value, str):
-            raise ValueError(f'write a table such as {{ kinetics = "{value}", power = 1 }}, or several')
-        return (value,) if isinstance(value, dict | MechanismGate) else value
 
 
 class Mechanism(StrengthWaveform, LawKeys):
@@ -130,7 +54,14 @@ class Mechanism(StrengthWaveform, LawKeys):
     def _whole(self) -> Mechanism:
         check_keys(self, "law", KEYS, ("name", *COMMON_KEYS))
         self.check_waveform(tuple(LawKeys.model_fields))
-        {"ohmic": self._check_ohmic, "ghk": self._check_ghk, "pump": self._check_pump}[self.law]()
+        checks = {"ohmic": self._check_ohmic, "ghk": self._check_ghk, "pump": self._check_pump}
+        checks.get(self.law, lambda: None)()
+        self._check_maximum()
+        if self.counter in self._own:
+            raise PydanticCustomError(
+                "wrong_key", "the counter-ion {species} must not be what it moves; name another ion, as K",
+                {"species": self.counter},
+            )  # fmt: skip
         labels = self.gate_labels
         if len(set(labels)) < len(labels):
             raise ValueError("a kind of gate is listed twice; raise its power instead")
@@ -165,6 +96,17 @@ class Mechanism(StrengthWaveform, LawKeys):
         if problem := problem_of_choice(self, PUMP_CURRENTS):
             raise ValueError(f"a pump {problem}")
 
+    def _check_maximum(self) -> None:
+        """Refuse a kind of another law, and a maximum with the unit of another law."""
+        if self.kind not in (None, KINDS.get(self.law, (None,))[0]):
+            raise ValueError(f'kind = "{self.kind}" is of another law; write kind = "{KINDS[self.law][0]}"')
+        if self.maximum is None:
+            return
+        kinds = (FLUX, MOLAR_RATE) if self.law == "hill" else (CURRENT_DENSITY, CURRENT)
+        if self.maximum.kind not in kinds:
+            examples = " or ".join(f'{kind.name} ("{kind.example}")' for kind in kinds)
+            raise ValueError(f'maximum of law = "{self.law}" is a {examples}; change its unit')
+
     @property
     def time_profile(self) -> WaveformFunction:
         """Waveform as a function of time: the factor of the strengths.
@@ -192,30 +134,41 @@ class Mechanism(StrengthWaveform, LawKeys):
         return self.law == "ohmic" and isinstance(self.reversal, float) and len(self.moved) == 1 and constant
 
     @property
+    def _own(self) -> tuple[str, ...]:
+        """Species that it moves, without a counter-ion."""
+        if self.law in KINDS:
+            return KINDS[self.law][1]
+        return tuple(self.permeability or self.carriers or (self.species or "",))
+
+    @property
     def moved(self) -> tuple[str, ...]:
         """Species that it moves, in the order of `MembraneCurrent.moved`."""
-        if self.law == "pump":
-            return PUMPED
-        return tuple(self.permeability or self.carriers or (self.species or "",))
+        return (*self._own, *([self.counter] if self.counter is not None else ()))
 
     @property
     def reads_outside(self) -> tuple[str, ...]:
         """Species whose concentrations outside it depends on."""
         if self.law == "pump":
             return ("K",) if self.rate is None else ()
-        return self.moved if self.law == "ghk" or self.is_nernst else ()
+        return self._own if self.law in ("ghk", "exchanger") or self.is_nernst else ()
 
     @property
     def reads_inside(self) -> tuple[str, ...]:
-        """Species whose concentrations inside it depends on."""
+        """Species whose concentrations inside it depends on, with its gates."""
         if self.law == "pump":
             return ("Na",) if self.rate is None else ()
-        return self.reads_outside
+        own = self._own if self.law == "hill" else self.reads_outside
+        return tuple(dict.fromkeys((*own, *(species for gate in self.gates for species in gate.reads))))
+
+    @property
+    def reads_potential(self) -> bool:
+        """Whether it depends on the membrane potential: not a pump."""
+        return self.law not in ("pump", "hill")
 
     @property
     def determines(self) -> tuple[str, ...]:
         """Species whose amount it determines in a steady state: those that come to rest at a concentration."""
-        if self.law == "pump" or not self.is_active:
+        if self.law not in ("ohmic", "ghk") or not self.is_active:
             return ()
         permeability = self.permeability or {}
         return tuple(name for name in self.reads_outside if name not in permeability or permeability[name].value)
@@ -275,10 +228,24 @@ class Mechanism(StrengthWaveform, LawKeys):
             "valences": tuple(float(s.valence) for s in electrolyte.species),
             "thermal_voltage": electrolyte.V_T,
         }
+        found = self._law(electrolyte, outside, area, of_all)
+        if self.counter is None:
+            return found
+        return CounteredCurrent(current=found, counter=electrolyte.index(self.counter), **of_all)
+
+    def _law(
+        self, electrolyte: Electrolyte, outside: Mapping[str, float], area: float, of_all: dict[str, Any]
+    ) -> MembraneCurrent:
+        """Current without a counter-ion; see `membrane_current`."""
         index = electrolyte.index
+        maximum, rate = (None if s is None else s.per_area(area) for s in (self.maximum, self.rate))
         if self.law == "pump":
-            maximum, rate = (None if s is None else s.per_area(area) for s in (self.maximum, self.rate))
             return NakPump(sodium=index("Na"), potassium=index("K"), maximum=maximum or 0.0, rate=rate, **of_all)
+        if self.law == "exchanger":
+            return SodiumCalciumExchanger(sodium=index("Na"), calcium=index("Ca"), maximum=maximum or 0.0, **of_all)
+        if self.law == "hill":
+            species, half = index(self.species or ""), self.half or 0.0  # none is None: `_whole`
+            return HillPump(species=species, maximum=maximum or 0.0, half=half, power=self.power or 1.0, **of_all)
         if self.law == "ohmic":
             return OhmicCurrent(
                 conductance=self.conductance_density(area),
@@ -287,6 +254,13 @@ class Mechanism(StrengthWaveform, LawKeys):
                 magnesium=self.magnesium,
                 **of_all,
             )
+        return self._ghk(electrolyte, outside, area, of_all)
+
+    def _ghk(
+        self, electrolyte: Electrolyte, outside: Mapping[str, float], area: float, of_all: dict[str, Any]
+    ) -> GhkCurrent:
+        """Current by Goldman, Hodgkin and Katz, with ratios scaled by the conductance."""
+        index = electrolyte.index
         scale = 1.0
         permeability = {name: strength.value for name, strength in (self.permeability or {}).items()}
         if self.conductance is not None:

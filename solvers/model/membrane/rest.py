@@ -132,7 +132,7 @@ def _zeros(cell: WellStirredCell, inside: np.ndarray, exchanged: np.ndarray) -> 
         return [cell.potential]
     from scipy.optimize import brentq  # a third of a second, and few cases need it
 
-    levels = [patch.outside_potential for patch in cell.patches] + [cell.load_rest] * bool(cell.load_conductance)
+    levels = cell.levels + [cell.load_rest] * bool(cell.load_conductance)
     low, high = min(levels, default=0.0) - FARTHEST, max(levels, default=0.0) + FARTHEST
     grid, beyond = np.arange(low, high, SPACING) + SPACING / np.pi, outside_of(cell, exchanged)
     net = cell.net_current(grid, inside, beyond)
@@ -162,16 +162,16 @@ def _nearest(found: list[float], V: float | None) -> float:
 
 
 def _first_exchanged(cell: WellStirredCell) -> np.ndarray:
-    first = [next(p.outside[i] for p in cell.patches if p.compartment == k) for k, i in cell.exchanged]
-    return np.array(first, dtype=float)
+    return np.array([cell.compartment_starts[k][i] for k, i in cell.exchanged], dtype=float)
 
 
 class _Equations:
     """Equations of a cell in the unknowns V/V_T, ln c of the species that are inside, and ln c of compartments.
 
     A step of size h solves (n - n_old)/h = flow for each species; h is infinite for the rest. The equation of a
-    species whose total never changes is that total, in the row of its first compartment if there is one. The equation
-    of the potential is that of a neutral inside; where a bath holds the concentrations, it is the net current.
+    species whose total never changes is that total, in the row of its first compartment if there is one; that of a
+    counter-ion in a compartment is the charge of the compartment, which never changes. The equation of the potential is
+    that of a neutral inside; where a bath holds the concentrations, it is the net current.
     """
 
     def __init__(self, cell: WellStirredCell) -> None:
@@ -180,6 +180,7 @@ class _Equations:
         free = [] if cell.is_held else [i for i in range(N) if cell.inside[i] > 0.0 or i in cell.moved]
         self.active = np.array(free, dtype=int)
         self.z = cell.valences[self.active]
+        self.first_exchanged = _first_exchanged(cell)
         self.first = {i: k for k, (_, i) in reversed(list(enumerate(cell.exchanged)))}  # compartment of its total
 
     def start(self, V: float, inside: np.ndarray, exchanged: np.ndarray) -> np.ndarray:
@@ -248,6 +249,11 @@ class _Equations:
             row = everywhere[0] if len(everywhere) == 1 else n + self.first[i]
             residual[1 + row] = amounts[everywhere].sum() - cell.totals[i]
             matrix[1 + row] = slopes[everywhere].sum(axis=0)
+        for k, i in cell.counters:
+            row = 1 + n + cell.exchanged.index((k, i))
+            z = np.array([cell.valences[j] * (place == k) for place, j in cell.exchanged])
+            residual[row] = z @ (amounts[n:] - cell.compartment_volumes[k] * self.first_exchanged)
+            matrix[row] = z @ slopes[n:]
         size = np.abs(matrix).max(axis=1)
         size[size == 0.0] = 1.0
         return np.linalg.solve(matrix / size[:, None], -residual / size)
@@ -273,7 +279,7 @@ class _Equations:
         V, inside, exchanged = self.state(x)
         flows, c = molar_flows(self.cell, V, inside, exchanged), np.concatenate([inside[self.active], exchanged])
         unit = np.concatenate([[self.cell.thermal_voltage], inside, exchanged])
-        levels = [patch.outside_potential for patch in self.cell.patches]
+        levels = self.cell.levels
         near = min(levels, default=0.0) - FARTHEST < V < max(levels, default=0.0) + FARTHEST
         net, slopes = flows.inflow, flows.inflow_slopes
         if self.cell.is_held:  # what enters leaves through the bath
@@ -334,8 +340,7 @@ def _short(value: float) -> float:
 def _relaxed(cell: WellStirredCell, way: Sequence[WellStirredCell]) -> Rest:
     exchanged, inside = _first_exchanged(cell), cell.inside
     first = _zeros((*way, cell)[0], inside, exchanged)
-    levels = [patch.outside_potential for patch in cell.patches]
-    V = _nearest(first, None) if first else float(np.mean(levels))
+    V = _nearest(first, None) if first else float(np.mean(cell.levels or [0.0]))
     for present in (*way, cell):
         equations = _Equations(present)
         x = equations.relax(equations.start(V, inside, exchanged))
@@ -357,8 +362,8 @@ def _rest(
     currents = {}
     for patch, beyond in zip(cell.patches, outside_of(cell, exchanged), strict=True):
         for mechanism in patch.mechanisms:
-            found = mechanism.steady_current(np.array([V - patch.outside_potential]), inside[None, :], beyond)
-            values = (patch.area * found.current[0]).tolist()
+            found = patch.current(mechanism, np.array([V]), inside[None, :], beyond)
+            values = (patch.area * found.current[0] * mechanism.current.is_charged).tolist()
             names = [cell.names[i] for i in mechanism.current.moved]
             currents[patch.name, mechanism.name] = dict(zip(names, values, strict=True))
     load = cell.load_conductance * (cell.load_rest - V)

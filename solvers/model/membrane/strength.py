@@ -18,6 +18,8 @@ from spinepnp.units import (
     CURRENT,
     CURRENT_DENSITY,
     FACTOR,
+    FLUX,
+    MOLAR_RATE,
     PERMEABILITY,
     SI,
     TIME,
@@ -37,7 +39,7 @@ NO_SINE = (
 )
 
 #: Kinds of strengths that are those of a whole boundary.
-TOTALS = (CONDUCTANCE, CURRENT)
+TOTALS = (CONDUCTANCE, CURRENT, MOLAR_RATE)
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,9 @@ ConductanceStrength = Annotated[Strength, *strength_of((CONDUCTANCE_DENSITY, CON
 
 #: Current per area or in total.
 CurrentStrength = Annotated[Strength, *strength_of((CURRENT_DENSITY, CURRENT))]
+
+#: Current of a pump or flux of a species, per area or in total.
+PumpStrength = Annotated[Strength, *strength_of((CURRENT_DENSITY, CURRENT, FLUX, MOLAR_RATE))]
 
 #: Permeability, or a ratio of permeabilities.
 PermeabilityStrength = Annotated[Strength, *strength_of((PERMEABILITY,), number=True)]

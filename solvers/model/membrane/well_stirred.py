@@ -11,12 +11,12 @@ So sum_i z_i F n_i = Q + F v rho: Gauss' law, as in space. Currents are those of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from spinepnp.solvers.model.membrane.currents import MembraneCurrent, OpenCurrent
-from spinepnp.solvers.model.membrane.kinetics import GateKinetics
+from spinepnp.solvers.model.membrane.kinetics import GateKinetics, gated
 from spinepnp.units import FARADAY
 
 
@@ -29,12 +29,14 @@ class PatchMechanism:
         current: its law, per area.
         gates: kinetics of its gates.
         is_active: whether any of its strengths is not zero.
+        compartment: number of the compartment with which it exchanges; ``None`` for a bath.
     """
 
     name: str
     current: MembraneCurrent
     gates: tuple[GateKinetics, ...] = ()
     is_active: bool = True
+    compartment: int | None = None
 
     def steady_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
         """Currents with gates at their steady values.
@@ -44,16 +46,7 @@ class PatchMechanism:
             inside: concentrations inside, mol/m^3, shape (n, N).
             outside: concentrations outside, mol/m^3, shape (N,).
         """
-        found = self.current.open_current(V, inside, outside)
-        if not self.gates:
-            return found
-        fraction, slope = np.ones(len(V)), np.zeros(len(V))
-        for gate in self.gates:
-            m, by_V = gate.end_of_step(V, np.zeros(len(V)), np.inf)
-            opened = m ** (gate.power - 1)
-            slope = slope * opened * m + fraction * gate.power * opened * by_V
-            fraction = fraction * opened * m
-        return found.times(fraction, slope)
+        return gated(self.current.open_current(V, inside, outside), self.gates, V, inside)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +60,7 @@ class Patch:
         outside_potential: potential outside, V.
         capacitance: capacitance per area, F/m^2.
         compartment: number of the compartment outside; ``None`` for a bath.
+        is_equipotential: whether the potential outside is that inside.
         mechanisms: its mechanisms.
     """
 
@@ -76,12 +70,27 @@ class Patch:
     outside_potential: float = 0.0
     capacitance: float = 0.0
     compartment: int | None = None
+    is_equipotential: bool = False
     mechanisms: tuple[PatchMechanism, ...] = ()
 
     @property
     def moved(self) -> set[int]:
         """Species that pass."""
         return {i for m in self.mechanisms if m.is_active for i in m.current.moved}
+
+    def current(self, mechanism: PatchMechanism, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
+        """Currents of one of its mechanisms with gates at their steady values.
+
+        Args:
+            mechanism: the mechanism.
+            V: potential inside, V, shape (n,).
+            inside: concentrations inside, mol/m^3, shape (n, N).
+            outside: concentrations outside, mol/m^3, shape (N,).
+        """
+        if not self.is_equipotential:
+            return mechanism.steady_current(V - self.outside_potential, inside, outside)
+        found = mechanism.steady_current(np.zeros_like(V), inside, outside)
+        return replace(found, by_potential=np.zeros_like(found.by_potential))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +108,8 @@ class WellStirredCell:
             the others; shape (N,).
         compartments: names of the compartments.
         compartment_volumes: their volumes, m^3.
+        compartment_starts: their concentrations at the start, mol/m^3, shape (N,) each.
+        counters: compartment and species of each counter-ion, whose amount keeps the charge of the compartment.
         is_held: whether a bath holds the concentrations inside.
         potential: potential that a bath holds, V; ``None`` where it is unknown.
         load_conductance: conductance to the rest of a cell, S.
@@ -117,6 +128,8 @@ class WellStirredCell:
     totals: np.ndarray
     compartments: tuple[str, ...] = ()
     compartment_volumes: tuple[float, ...] = ()
+    compartment_starts: tuple[np.ndarray, ...] = ()
+    counters: tuple[tuple[int, int], ...] = ()
     is_held: bool = False
     potential: float | None = None
     load_conductance: float = 0.0
@@ -128,17 +141,23 @@ class WellStirredCell:
     @property
     def exchanged(self) -> list[tuple[int, int]]:
         """Compartment and species of each concentration outside that mechanisms change."""
+        active = [m for patch in self.patches for m in patch.mechanisms if m.is_active]
         return [
             (k, i)
             for k in range(len(self.compartments))
             for i in range(len(self.names))
-            if any(patch.compartment == k and i in patch.moved for patch in self.patches)
+            if any(m.compartment == k and i in m.current.moved for m in active)
         ]
 
     @property
     def moved(self) -> set[int]:
         """Species that pass through membranes."""
         return set().union(*(patch.moved for patch in self.patches))
+
+    @property
+    def levels(self) -> list[float]:
+        """Potentials outside of the patches that have one of their own, V."""
+        return [patch.outside_potential for patch in self.patches if not patch.is_equipotential]
 
     def charge(self, V: float) -> tuple[float, float]:
         """Charge of the ions and the fixed charge of the inside, C, and its derivative by the potential, F."""
@@ -158,8 +177,8 @@ class WellStirredCell:
         total = self.load_conductance * (self.load_rest - V) + self.injected.sum()
         for patch, beyond in zip(self.patches, outside, strict=True):
             for mechanism in patch.mechanisms:
-                found = mechanism.steady_current(V - patch.outside_potential, everywhere, beyond)
-                total = total + patch.area * found.current.sum(axis=1)
+                found = patch.current(mechanism, V, everywhere, beyond).current * mechanism.current.is_charged
+                total = total + patch.area * found.sum(axis=1)
         return np.asarray(total)
 
 
@@ -214,9 +233,8 @@ def molar_flows(cell: WellStirredCell, V: float, inside: np.ndarray, exchanged: 
         inflow, np.zeros((N, columns)), np.zeros(len(pairs)), np.zeros((len(pairs), columns)), np.abs(inflow)
     )
     for patch, beyond in zip(cell.patches, outside_of(cell, exchanged), strict=True):
-        at = np.array([V - patch.outside_potential])
         for mechanism in filter(lambda m: m.is_active, patch.mechanisms):
-            open_current = mechanism.steady_current(at, inside[None, :], beyond)
+            open_current = patch.current(mechanism, np.array([V]), inside[None, :], beyond)
             for s, i in enumerate(mechanism.current.moved):
                 unit = patch.area / charge[i]
                 flow, slope = unit * open_current.current[0, s], np.zeros(columns)
@@ -228,8 +246,8 @@ def molar_flows(cell: WellStirredCell, V: float, inside: np.ndarray, exchanged: 
                 found.inflow[i] += flow
                 found.size[i] += abs(flow)
                 found.inflow_slopes[i] += slope
-                if patch.compartment is not None:
-                    place = pairs.index((patch.compartment, i))
+                if mechanism.compartment is not None:
+                    place = pairs.index((mechanism.compartment, i))
                     found.outflow[place] += flow
                     found.outflow_slopes[place] += slope
     return found

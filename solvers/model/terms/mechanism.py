@@ -6,18 +6,19 @@ on the potential, the concentrations and the gates of the point, and on the solu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, override
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, override
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
-from spinepnp.errors import CaseError, nearest
+from spinepnp.errors import CaseError
 from spinepnp.geometries.names import check_part_name
-from spinepnp.solvers.model.membrane.mechanism import TRACES, Mechanism, Traces
-from spinepnp.solvers.model.term_keys import TermKeys, check_passing
+from spinepnp.solvers.model.membrane.checks import check_beyond, check_outside, check_species, needs_ground
+from spinepnp.solvers.model.membrane.law_keys import INSIDE, TRACES, Traces
+from spinepnp.solvers.model.membrane.mechanism import Mechanism
+from spinepnp.solvers.model.term_keys import TermKeys
 from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.solvers.model.waveforms import WaveformKeys
-from spinepnp.units import POTENTIAL, Concentration, Potential, Table, format_quantity
+from spinepnp.units import Concentration, Potential, Table
 
 if TYPE_CHECKING:
     from spinepnp.geometries import Geometry
@@ -25,17 +26,24 @@ if TYPE_CHECKING:
     from spinepnp.solvers.model.electrolyte import Electrolyte
     from spinepnp.solvers.model.problem_data import ProblemData
 
+#: Potential outside: a value, or that inside.
+OutsidePotential = Annotated[
+    Annotated[Literal["inside"], Tag("word")] | Annotated[Potential, Tag("quantity")],
+    Discriminator(lambda value: "word" if value == INSIDE else "quantity"),
+]
+
 
 class Outside(Table):
     """Solution beyond a boundary, for its capacitance and its mechanisms.
 
     Attributes:
-        potential: its potential, V; the same as `capacitance.outside`.
+        potential: its potential, V; the same as `capacitance.outside`. "inside": that of each point inside, so that the
+            membrane potential is zero, as of a store whose membrane other ions pass easily; then without a capacitance.
         concentrations: its constant concentrations, mol/m^3, by species: of those on which mechanisms depend.
         compartment: name of the compartment that it is, in place of concentrations.
     """
 
-    potential: Potential | None = None
+    potential: OutsidePotential | None = None
     concentrations: dict[str, Concentration] | None = Field(default=None, min_length=1)
     compartment: str | None = None
 
@@ -70,12 +78,28 @@ class MechanismKeys(Table):
         return self.mechanism or ()
 
     @property
+    def is_equipotential(self) -> bool:
+        """Whether the potential beyond the boundary is that inside."""
+        return self.outside is not None and self.outside.potential == INSIDE
+
+    @property
     def outside_potential(self) -> float:
-        """Potential beyond the boundary, V."""
+        """Potential beyond the boundary, V; of no use where it is that inside."""
         given = (getattr(table, key, None) for table, key in (
             (getattr(self, "capacitance", None), "outside"), (self.outside, "potential"),
         ))  # fmt: skip
-        return float(next((V for V in given if V is not None), 0.0))
+        return float(next((V for V in given if isinstance(V, float)), 0.0))
+
+    def compartment_of(self, mechanism: Mechanism) -> str | None:
+        """Compartment with which a mechanism exchanges; ``None`` for a bath."""
+        return mechanism.into or (self.outside.compartment if self.outside is not None else None)
+
+    @property
+    def compartments(self) -> dict[str, str]:
+        """Compartments that lie beyond the boundary or receive what a mechanism takes out, by the key that says so."""
+        beyond = self.outside.compartment if self.outside is not None else None
+        into = {f"mechanism.{m.name}.into": m.into for m in self.mechanisms if m.into is not None}
+        return ({} if beyond is None else {"outside.compartment": beyond}) | into
 
     def traces_of(self, mechanism: Mechanism) -> Traces:
         """Solution of which a mechanism sees the concentrations and the potential."""
@@ -94,7 +118,8 @@ class MechanismStructure(NamedTuple):
         reads_outside: species whose concentrations outside it depends on.
         gates: names of its gates in results.
         traces: solution of which it sees concentrations and potential, "neutral" or "local".
-        compartment: compartment beyond the boundary; ``None`` where the concentrations there are constant.
+        compartment: compartment with which it exchanges; ``None`` where the concentrations beyond are constant.
+        is_equipotential: whether the potential beyond the boundary is that inside.
     """
 
     boundary: str
@@ -106,6 +131,7 @@ class MechanismStructure(NamedTuple):
     gates: tuple[str, ...]
     traces: str
     compartment: str | None
+    is_equipotential: bool
 
 
 class Mechanisms(TermKeys):
@@ -122,11 +148,11 @@ class Mechanisms(TermKeys):
 
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
-        _check_outside(key, boundary, electrolyte)
+        check_outside(key, boundary, electrolyte)
         seen: set[str] = set()
         for number, mechanism in enumerate(boundary.mechanisms):
             check_part_name(f"{key}.mechanism.{number}.name", mechanism.name, seen)
-            _check_species(f"{key}.mechanism.{mechanism.name}", mechanism, key, boundary, electrolyte)
+            check_species(f"{key}.mechanism.{mechanism.name}", mechanism, key, boundary, electrolyte)
             mechanism.check_file(f"{key}.mechanism.{mechanism.name}")
         if boundary.floating and boundary.mechanisms:
             raise CaseError(
@@ -136,15 +162,13 @@ class Mechanisms(TermKeys):
     @override
     def check(self, data: ProblemData, geometry: Geometry) -> None:
         for name, boundary in data.boundaries.items():
-            compartment = boundary.outside.compartment if boundary.outside is not None else None
-            if boundary.mechanisms and not data.is_grounded:
+            if needs_ground(boundary, data.electrolyte) and not data.is_grounded:
                 raise CaseError(
                     f"boundaries.{name}.mechanism",
                     "depends on a potential that nothing here is relative to; ground a boundary, or give it a membrane",
                 )
-            outside = data.outside_concentrations(name)
             for mechanism in boundary.mechanisms:
-                _check_beyond(f"boundaries.{name}", mechanism, outside, compartment, data.electrolyte)
+                check_beyond(name, boundary, mechanism, data)
             self._check_rest(name, boundary, data)
 
     def _check_rest(self, name: str, boundary: Boundary, data: ProblemData) -> None:
@@ -164,7 +188,7 @@ class Mechanisms(TermKeys):
         return tuple(
             MechanismStructure(
                 name, m.name, m.law, m.moved, m.reads_inside, m.reads_outside, m.gate_labels, b.traces_of(m),
-                b.outside.compartment if b.outside is not None else None,
+                b.compartment_of(m), b.is_equipotential,
             )
             for name, b in data.boundaries.items()
             for m in b.mechanisms
@@ -186,7 +210,8 @@ class Mechanisms(TermKeys):
         if not boundary.mechanisms:
             return {}
         outside = boundary.outside or Outside()
-        potential = zero + fraction * (boundary.outside_potential - zero)
+        level = zero + fraction * (boundary.outside_potential - zero)
+        potential = INSIDE if boundary.is_equipotential else level
         return {
             "mechanism": tuple(mechanism.with_strength(fraction) for mechanism in boundary.mechanisms),
             "outside": outside.model_copy(update={"potential": potential}),
@@ -221,7 +246,7 @@ class Mechanisms(TermKeys):
 
     @override
     def levels(self, boundary: Boundary) -> tuple[float, ...]:
-        return (boundary.outside_potential,) if boundary.mechanisms else ()
+        return (boundary.outside_potential,) if boundary.mechanisms and not boundary.is_equipotential else ()
 
     @override
     def forms_layer(self, boundary: Boundary, electrolyte: Electrolyte, fixed: tuple[float, ...]) -> bool:
@@ -250,62 +275,3 @@ def the_conductance(boundaries: Boundaries) -> tuple[str, Mechanism] | None:
 def without_mechanisms(boundary: Boundary, current: tuple[Injection, ...] | None = None) -> Boundary:
     """Boundary with a current, or nothing, in place of its mechanisms."""
     return boundary.model_copy(update={"mechanism": None, "outside": None, "current": current})
-
-
-def _check_outside(key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
-    """Refuse a solution outside that is given twice, or with unknown species."""
-    outside = boundary.outside
-    if outside is None:
-        return
-    if outside.potential is not None and outside.potential != boundary.outside_potential:
-        other = format_quantity(boundary.outside_potential, POTENTIAL)
-        raise CaseError(
-            f"{key}.outside.potential",
-            f'says the same as capacitance.outside = "{other}"; drop one of the two',
-            format_quantity(outside.potential, POTENTIAL),
-        )
-    if outside.concentrations is not None and outside.compartment is not None:
-        raise CaseError(f"{key}.outside.compartment", "has concentrations of its own; drop outside.concentrations",
-                        outside.compartment)  # fmt: skip
-    for species in outside.concentrations or ():
-        if species not in electrolyte.names:
-            raise CaseError(f"{key}.outside.concentrations.{species}",
-                            f"no such species; {nearest(species, electrolyte.names)}")  # fmt: skip
-
-
-def _check_species(where: str, mechanism: Mechanism, key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
-    """Refuse species that a mechanism cannot move."""
-    column = {"ohmic": "species" if mechanism.carriers is None else "carriers", "ghk": "permeability"}
-    for species in mechanism.moved:
-        if mechanism.law == "pump":
-            valence = next((s.valence for s in electrolyte.species if s.name == species), None)
-            if valence != 1:
-                raise CaseError(f"{where}.kind", f"moves Na and K of valence 1, and there is no such {species}; add it",
-                                mechanism.kind)  # fmt: skip
-        place = column.get(mechanism.law, "kind")
-        check_passing(f"{where}.{place}", species, key, boundary, electrolyte, charged=True)
-
-
-def _check_beyond(
-    key: str, mechanism: Mechanism, outside: Mapping[str, float], compartment: str | None, electrolyte: Electrolyte
-) -> None:
-    """Refuse concentrations outside with which a law has no value."""
-    where = f"{key}.mechanism.{mechanism.name}"
-    place = f"{key}.outside.concentrations" if compartment is None else f"compartments.{compartment}.concentrations"
-    needed = mechanism.reads_outside if compartment is None else (*mechanism.reads_outside, *mechanism.moved)
-    for species in needed:
-        if species not in outside:
-            raise CaseError(place, f"the mechanism {mechanism.name} needs that of {species}; add it")
-    for species in mechanism.reads_outside if mechanism.is_nernst else ():
-        if outside[species] == 0.0:
-            problem = f'no {species} is outside, so it has no Nernst potential; add some, or give reversal = "-80 mV"'
-            raise CaseError(f"{where}.reversal", problem)
-        if electrolyte.bulk[species] == 0.0:
-            problem = f'the bulk has no {species}, so it has no Nernst potential; add some, or give reversal = "-80 mV"'
-            raise CaseError(f"{where}.reversal", problem)
-    try:
-        mechanism.membrane_current(electrolyte, outside, 1.0)
-    except ValueError as error:
-        raise CaseError(
-            f"{where}.permeability", f"{error}; change a concentration, or leave out the conductance"
-        ) from None

@@ -51,8 +51,12 @@ class Reactions(TermKeys):
 
     @override
     def check_electrolyte(self, electrolyte: Electrolyte) -> None:
+        names = [reaction.name for reaction in electrolyte.reactions if reaction.name is not None]
         for number, reaction in enumerate(electrolyte.reactions):
             key = f"electrolyte.reactions.{entry_key(electrolyte.reactions, number)}.equation"
+            if names.count(reaction.name or "") > 1:
+                message = "two reactions have this name; choose another one"
+                raise CaseError(f"electrolyte.reactions.{number}.name", message, reaction.name)
             for name in reaction.parsed.names:
                 if name not in electrolyte.names:
                     raise CaseError(key, f"no such species: {name}; {nearest(name, electrolyte.names)}")
@@ -74,6 +78,7 @@ class Reactions(TermKeys):
     @override
     def check(self, data: ProblemData, geometry: Geometry) -> None:
         electrolyte, network = data.electrolyte, data.electrolyte.network
+        _refuse_flows_of_immobile(data)
         for number, reaction in enumerate(electrolyte.reactions):
             if reaction.region is not None:
                 key = f"electrolyte.reactions.{entry_key(electrolyte.reactions, number)}.region"
@@ -135,6 +140,24 @@ class Reactions(TermKeys):
     def law_needs(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
         reason = self.why_not_electroneutral(electrolyte, boundaries)
         return f"no {reason}" if reason else ""
+
+
+def _refuse_flows_of_immobile(data: ProblemData) -> None:
+    """Refuse currents, fluxes and mechanisms of immobile species, and in a steady state their sources.
+
+    Raises:
+        CaseError: names the boundary or the species.
+    """
+    fixed = data.electrolyte.immobile
+    for name, boundary in data.boundaries.items():
+        for species in boundary.driven:
+            if species in fixed:
+                message = f"{species} does not move, so none of it can pass; drop it here, or give it a diffusivity"
+                raise CaseError(f"boundaries.{name}", message)
+    for ion in data.electrolyte.species:
+        if ion.source and ion.name in fixed and not data.transient:
+            message = "does not move, so in a steady state its source leads nowhere; write its reactions, or drop it"
+            raise CaseError(f"electrolyte.species.{ion.name}.source", message)
 
 
 def _refuse_accumulation(data: ProblemData) -> None:

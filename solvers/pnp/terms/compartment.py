@@ -2,7 +2,8 @@
 
 What mechanisms let into the domain leaves the compartment. In a step its amount n = volume c follows
 n - n_start + h (flow into the domain) = 0; in a steady state a species that nothing else determines has the total of
-the initial data over domain and compartments, and the flow of another one is zero; one that nothing moves stays.
+the initial data over domain and compartments, and the flow of another one is zero; one that nothing moves stays. The
+amount of a counter-ion in a steady state is that with which the compartment keeps its charge.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from typing import Protocol, override
 
 import numpy as np
 
-from spinepnp.solvers.model.boundaries import Boundary
-from spinepnp.solvers.model.compartments import enclosed_species, exchanged_species
+from spinepnp.solvers.model.compartments import counter_ion, enclosed_species, exchanged_species, mechanisms_of
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.pnp.fields import Fields
@@ -35,11 +35,6 @@ class Exchanging(Protocol):
         """Derivative of the residual by the concentration of a species in a compartment, mol/m^3."""
 
 
-def compartment_of(boundary: Boundary) -> str:
-    """Name of the compartment beyond a boundary; empty where there is none."""
-    return (boundary.outside.compartment or "") if boundary.outside is not None else ""
-
-
 class Compartments(BorderTerm):
     """Concentrations of the species that mechanisms exchange with compartments, scaled.
 
@@ -56,8 +51,7 @@ class Compartments(BorderTerm):
         #: Compartment and index of the species of each constant.
         self._unknowns: list[tuple[str, int]] = []
         for name in problem_data.compartments:
-            facing = [b for b in problem_data.boundaries.values() if compartment_of(b) == name]
-            moved = {species for boundary in facing for m in boundary.mechanisms for species in m.moved}
+            moved = {species for m in mechanisms_of(name, problem_data.boundaries) for species in m.moved}
             self._unknowns += [(name, i) for i, s in enumerate(electrolyte.names) if s in moved]
         scale = Scales.of(electrolyte).concentration
         given = {name: c.concentrations for name, c in problem_data.compartments.items()}
@@ -109,6 +103,8 @@ class Compartments(BorderTerm):
         free = enclosed_species(data.electrolyte, data.boundaries)
         moved = {name: exchanged_species(name, data.boundaries) for name in data.compartments}
         self._stays = [data.electrolyte.names[i] not in moved[name] for name, i in self._unknowns]
+        ions = {name: counter_ion(name, data.electrolyte, data.boundaries) for name in data.compartments}
+        self._counters = [ions[name] == data.electrolyte.names[i] for name, i in self._unknowns]
         self._totals = np.full(self.fields.count, np.nan)
         for i, name in enumerate(data.electrolyte.names):
             if name in free:
@@ -154,12 +150,19 @@ class Compartments(BorderTerm):
         amounts = self.fields.weights.integral(np.ones(self.fields.owned), self.fields.storage())
         values = self._flows(flows)
         for k, (_, i) in enumerate(self._unknowns):
-            if self._stays[k]:
+            if self._counters[k]:
+                values[k] = self._charges(k) @ (self._amounts() - self._first_amounts())
+            elif self._stays[k]:
                 values[k] = (self._amounts() - self._first_amounts())[k]
             elif self._leads(k):
                 inside = sum(n for n, (_, j) in zip(self._amounts(), self._unknowns, strict=True) if j == i)
                 values[k] = amounts[i] + inside - self._totals[i]
         return values.tolist()
+
+    def _charges(self, k: int) -> np.ndarray:
+        """Valence of the species of each constant in the compartment of one of them, zero in others."""
+        valence, (here, _) = self.fields.coefficients.valence, self._unknowns[k]
+        return np.array([valence[i] * (name == here) for name, i in self._unknowns])
 
     def _amounts(self) -> np.ndarray:
         return self.constants * np.array([self._volumes[name] for name, _ in self._unknowns])
@@ -181,6 +184,9 @@ class Compartments(BorderTerm):
 
     def _row(self, k: int) -> BorderRow:
         name, i = self._unknowns[k]
+        if not self._in_time and self._counters[k]:
+            charges = (self._charges(k) * self._volumes[name]).tolist()
+            return BorderRow(own=charges[k], others=dict(enumerate(charges)), lifted=True)
         if not self._in_time and self._stays[k]:
             return BorderRow(slopes=[], own=self._volumes[name], others={k: self._volumes[name]}, lifted=True)
         if not self._in_time and self._leads(k):

@@ -7,7 +7,8 @@ equation of the species with the weight of the node on the boundary, w_a = int p
 
 So currents, their balance and their derivatives are those of single nodes. V and c are those of the neutral solution
 beside the Debye layer, or of the node itself (`model.membrane.traces`). An implicit step of a gate ends at a function
-of V alone (`model.membrane.kinetics`), which is differentiated with the current.
+of V and c (`model.membrane.kinetics`), which is differentiated with the current. Where the potential outside is that
+inside, V_a - V_out is zero. Of a species without charge j_s is F times its flux, and z_s one.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ import numpy as np
 from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.membrane.currents import MembraneCurrent, OpenCurrent
-from spinepnp.solvers.model.membrane.kinetics import GateKinetics
+from spinepnp.solvers.model.membrane.kinetics import GateKinetics, gated
 from spinepnp.solvers.model.membrane.mechanism import Mechanism
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
 from spinepnp.solvers.pnp.terms.base import Term
-from spinepnp.solvers.pnp.terms.compartment import Compartments, compartment_of
+from spinepnp.solvers.pnp.terms.compartment import Compartments
 from spinepnp.solvers.pnp.wall_solution import WallSolution, wall_solution
 
 
@@ -48,7 +49,8 @@ class _Entry:
         current: its law, with the strengths of the present time.
         outside_potential: potential outside, V.
         outside: concentrations outside, mol/m^3, shape (N,); those of a compartment are filled in.
-        compartment: name of the compartment outside; empty for a bath.
+        is_equipotential: whether the potential outside is that inside.
+        compartment: name of the compartment with which it exchanges; empty for a bath.
         given: data of which the current was made.
         factors: flux of each moved species into its equation in a step at each node, scaled, for 1 A/m^2, by its index.
     """
@@ -61,6 +63,7 @@ class _Entry:
     gates: tuple[GateKinetics, ...]
     gate_labels: tuple[str, ...]
     neutral: bool
+    is_equipotential: bool
     current: MembraneCurrent = field(init=False)
     outside_potential: float = field(init=False)
     outside: np.ndarray = field(init=False)
@@ -111,7 +114,8 @@ class Mechanisms(Term):
                 entry = _Entry(
                     name, mechanism.name, nodes, fields.weights.boundary[name][nodes], self._gates,
                     tuple(gate.kinetics_object(electrolyte) for gate in mechanism.gates), mechanism.gate_labels,
-                    boundary.traces_of(mechanism) == "neutral", compartment=compartment_of(boundary),
+                    boundary.traces_of(mechanism) == "neutral", boundary.is_equipotential,
+                    compartment=boundary.compartment_of(mechanism) or "",
                 )  # fmt: skip
                 self._gates += len(entry.gates)
                 self._entries.append(entry)
@@ -144,9 +148,9 @@ class Mechanisms(Term):
                 entry.gates = tuple(gate.kinetics_object(data.electrolyte) for gate in mechanism.gates)
                 entry.current = mechanism.membrane_current(data.electrolyte, outside, step.areas[entry.boundary])
                 entry.outside = np.array([outside.get(name, np.nan) for name in data.electrolyte.names])
-            valence = self.fields.coefficients.valence
             unit = step.step_size * step.scales.length**2 / step.scales.current
-            entry.factors = {i: unit / valence[i] * entry.weights for i in entry.current.moved}
+            charges = zip(entry.current.moved, entry.current.charge_numbers.tolist(), strict=True)
+            entry.factors = {i: unit / z * entry.weights for i, z in charges}
 
     def _fixed_charge(self, electrolyte: Electrolyte) -> np.ndarray:
         """Fixed charge at the local nodes, scaled. Collective."""
@@ -174,26 +178,24 @@ class Mechanisms(Term):
 
     def _flux(self, entry: _Entry, inside: WallSolution) -> _Flux:
         outside = self.compartments.concentrations(entry.compartment, entry.outside)
-        V = inside.potential * self._scales.potential + self._zero - entry.outside_potential
-        gated, gates = self._gated(entry, entry.current.open_current(V, inside.concentrations, outside), V)
-        by_potential = gated.by_potential * self._scales.potential
-        by_unknown = inside.by_unknown(by_potential, gated.by_inside)
-        return _Flux(gated.current, by_potential, by_unknown, gated.by_outside, gates)
+        V, scale = inside.potential * self._scales.potential + self._zero - entry.outside_potential, 1.0
+        if entry.is_equipotential:
+            V, scale = np.zeros(len(V)), 0.0
+        flux, gates = self._gated(entry, V, inside.concentrations, outside)
+        by_potential = flux.by_potential * (scale * self._scales.potential)
+        by_unknown = inside.by_unknown(by_potential, flux.by_inside)
+        return _Flux(flux.current, by_potential, by_unknown, flux.by_outside, gates)
 
-    def _gated(self, entry: _Entry, current: OpenCurrent, V: np.ndarray) -> tuple[OpenCurrent, np.ndarray]:
+    def _gated(
+        self, entry: _Entry, V: np.ndarray, inside: np.ndarray, outside: np.ndarray
+    ) -> tuple[OpenCurrent, np.ndarray]:
         """Currents through channels whose gates are at the end of their step, and their open fractions."""
-        if not entry.gates:
-            return current, np.empty((len(V), 0))
-        length = np.inf if self.nodal_step is None or self.nodal_step.at_start else self.nodal_step.length
-        fraction, by_V, open_fractions = np.ones(len(V)), np.zeros(len(V)), []
-        for number, kinetics in enumerate(entry.gates, entry.first_gate):
-            start = np.zeros(len(V)) if self.nodal_step is None else self.nodal_step.start[entry.nodes, number]
-            m, slope = kinetics.end_of_step(V, start, length)
-            opened = m ** (kinetics.power - 1)
-            by_V = by_V * opened * m + fraction * kinetics.power * opened * slope
-            fraction = fraction * opened * m
-            open_fractions.append(m)
-        return current.times(fraction, by_V), np.column_stack(open_fractions)
+        open_current, step = entry.current.open_current(V, inside, outside), self.nodal_step
+        length = np.inf if step is None or step.at_start else step.length
+        own = slice(entry.first_gate, entry.first_gate + len(entry.gates))
+        return gated(
+            open_current, entry.gates, V, inside, None if step is None else step.start[entry.nodes, own], length
+        )
 
     @override
     def add_residual(self, residual: np.ndarray) -> None:
@@ -229,6 +231,10 @@ class Mechanisms(Term):
 
     @override
     def mechanism_currents(self) -> np.ndarray:
+        return self._flows() * (self.fields.coefficients.valence != 0.0)
+
+    def _flows(self) -> np.ndarray:
+        """Currents; those of species without charge are their flow times F. Collective."""
         currents = np.zeros((len(self._entries), self.fields.count))
         for k, (entry, flux) in enumerate(zip(self._entries, self._fluxes(), strict=True)):
             currents[k, list(entry.current.moved)] = entry.weights @ flux.current * self._scales.length**2
@@ -242,7 +248,7 @@ class Mechanisms(Term):
     @override
     def through(self) -> np.ndarray:
         valence = np.abs(self.fields.coefficients.valence)
-        size = np.abs(self.mechanism_currents()).sum(axis=0) / self._scales.current
+        size = np.abs(self._flows()).sum(axis=0) / self._scales.current
         return np.divide(size, valence, out=size, where=valence > 0.0)
 
     @override

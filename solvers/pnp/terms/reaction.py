@@ -12,15 +12,20 @@ rest. There the equation of one species of each total that consists of immobile 
 the total, which has its initial value at every node:
 
     R_p = int I(sum_i l_i (c_i - C_i)) v.
+
+Outside of the region of a reaction there are more such totals: what reacts nowhere else stays as it was.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import compress
 from typing import override
 
 import numpy as np
 
 from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.model.reactions import ReactionNetwork
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
@@ -29,7 +34,11 @@ from spinepnp.units import FARADAY
 
 
 class Reactions(Term):
-    """Rates of all reactions at the nodes."""
+    """Rates of all reactions at the nodes.
+
+    Attributes:
+        network: reactions with their stoichiometry.
+    """
 
     order = 160
 
@@ -41,9 +50,20 @@ class Reactions(Term):
             if reaction.region is not None:
                 share = fields.weights.share(reaction.region, f"electrolyte.reactions.{k}.region")
                 self._share[:, k] = share[: fields.owned]
-        self._rows = {total.pivot: np.array(total.weights) for total in network.local_totals}
-        pairs = [*network.coupled, *((p, int(j)) for p, row in self._rows.items() for j in np.flatnonzero(row))]
-        (self.nodal_pairs if fields.operators.degree == 1 else self.pairs).extend(sorted({*pairs}))
+        self.network = network
+        self._rows = [
+            (np.flatnonzero(np.all((self._share > 0.0) == pattern, axis=1)), total.pivot, np.array(total.weights))
+            for pattern in self._patterns(network)
+            for total in replace(network, reactions=tuple(compress(network.reactions, pattern))).local_totals
+        ]
+        of_rows = {(pivot, int(j)) for _, pivot, weights in self._rows for j in np.flatnonzero(weights)}
+        self._coupled = sorted({*network.coupled} | of_rows)
+        (self.nodal_pairs if fields.operators.degree == 1 else self.pairs).extend(self._coupled)
+
+    def _patterns(self, network: ReactionNetwork) -> list[tuple[bool, ...]]:
+        """Which reactions take place at a node, as they occur on any rank. Collective."""
+        here = {tuple(row) for row in (self._share > 0.0).tolist()}
+        return sorted(set().union(*self.fields.comm.allgather(here)))
 
     @classmethod
     @override
@@ -53,7 +73,7 @@ class Reactions(Term):
     @override
     def update(self, step: StepData) -> None:
         electrolyte, self._scales = step.problem_data.electrolyte, step.scales
-        self._network = electrolyte.network
+        self.network = electrolyte.network
         self._bulk = np.array([*electrolyte.bulk.values()]) / step.scales.concentration
         self._steady = step.states is None
         self._pace = step.step_size / step.scales.rate
@@ -64,36 +84,41 @@ class Reactions(Term):
 
     def _net_rates(self) -> np.ndarray:
         """Net rates of the reactions, mol/(m^3 s), shape (owned dofs, R)."""
-        forward, backward = self._network.rates(self._concentrations() * self._scales.concentration)
-        return self._share * (forward - backward)
+        with np.errstate(over="ignore", invalid="ignore"):  # Newton refuses what is not finite
+            forward, backward = self.network.rates(self._concentrations() * self._scales.concentration)
+            return np.asarray(self._share * (forward - backward))
 
     @override
     def add_residual(self, residual: np.ndarray) -> None:
-        variables, made = self.fields.variables, self._pace * (self._net_rates() @ self._network.net)
-        for i in np.flatnonzero(self._network.reacts):
-            residual[:, i] -= variables.of_nodes(made[:, i])
+        lost = -self._pace * (self._net_rates() @ self.network.net)
         if self._steady:
             excess = self._concentrations() - self._bulk
-            for pivot, weights in self._rows.items():
-                residual[:, pivot] = variables.of_nodes(excess @ weights)
+            for nodes, pivot, weights in self._rows:
+                lost[nodes, pivot] = excess[nodes] @ weights
+        for i in sorted({i for i, _ in self._coupled}):
+            residual[:, i] += self.fields.variables.of_nodes(lost[:, i])
+
+    def rate_slopes(self) -> np.ndarray:
+        """Derivative of the net rates by the concentrations at the nodes, scaled, shape (owned dofs, R, N)."""
+        by_c = self.network.rate_slopes(self._concentrations() * self._scales.concentration) * self._share[:, :, None]
+        return by_c * (self._pace * self._scales.concentration)
 
     @override
     def add_jacobian(self, blocks: Blocks) -> None:
         c, variables = self._concentrations(), self.fields.variables
         slope = variables.slope(c)
-        by_c = self._network.rate_slopes(c * self._scales.concentration) * self._share[:, :, None]
-        by_unknown = by_c * (self._pace * self._scales.concentration) * slope[:, None, :]
-        for i, j in self._network.coupled:
-            if not (self._steady and i in self._rows):
-                variables.add_nodal_slope(blocks.add(i, j), -(by_unknown[:, :, j] @ self._network.net[:, i]))
-        for pivot, weights in self._rows.items() if self._steady else ():
-            for k in np.flatnonzero(weights).tolist():
-                variables.add_nodal_slope(blocks.add(pivot, k), weights[k] * slope[:, k])
+        by_unknown = self.rate_slopes() * slope[:, None, :]
+        for i, j in self._coupled:
+            lost = -(by_unknown[:, :, j] @ self.network.net[:, i])
+            for nodes, pivot, weights in self._rows if self._steady else ():
+                if pivot == i:
+                    lost[nodes] = weights[j] * slope[nodes, j]
+            variables.add_nodal_slope(blocks.add(i, j), lost)
 
     @override
     def production(self) -> np.ndarray:
         """Net rate of production of each species, mol/s, shape (N,). Collective."""
-        made = self._net_rates() @ self._network.net
+        made = self._net_rates() @ self.network.net
         weights = self.fields.weights
         return weights.integral(weights.volume, made) * self._scales.length**3
 
