@@ -19,11 +19,11 @@ from benchmarks.precision import precision
 from benchmarks.start import start
 from benchmarks.steady import solve
 from benchmarks.transients import transient
-from benchmarks.wide import wide_channels, wide_species
+from benchmarks.wide import wide_channels, wide_chemistry, wide_species
 
 #: Every task by its name.
 TASKS = {task.__name__: task for task in (
     accuracy, batch, chemistry, files, formulations, formulations_in_time, krylov, large_formulations, memory, meshes,
     messages, neuron, peer_cylinder, peer_equal, peer_neuron, peer_ranks, peer_threads, precision, rallpack, solve,
-    start, transient, wide_channels, wide_species,
+    start, transient, wide_channels, wide_chemistry, wide_species,
 )}  # fmt: skip

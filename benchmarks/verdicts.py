@@ -171,7 +171,7 @@ def wide(table: Table) -> list[str]:
     parts = [(kind, rows.iloc[0], rows.iloc[-1]) for kind, rows in table.groupby("kind", sort=False)]
     return [
         f"{kind}: {last['what']} take {last['ratio']:.2f} times the CPU time of {first['what']}, for each "
-        + ("step" if str(kind).startswith("channels") else "unknown")
+        + ("step" if str(kind).startswith(("channels", "chemistry")) else "unknown")
         + f"; iterations in a Newton step {first['mean']:.1f} and {last['mean']:.1f}"
         for kind, first, last in parts
     ]

@@ -1,4 +1,4 @@
-"""Suite `wide`: cost of many species and of many channels, each against the same problem with few."""
+"""Suite `wide`: cost of many species, of reactions and of many channels, each against the same problem with few."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ SPECIES = (
     ("ATP", -4, 400, 0.5), ("amino_acid", 1, 600, 14.0), ("lactate", -1, 1000, 1.5),
 )  # fmt: skip
 
+#: Species that react, in the order in which they are added to sodium, chloride and potassium (as `SPECIES`), and the
+#: reaction that comes with each: a messenger, then calcium with an immobile buffer, with a dye and with a trace.
+REACTING = (
+    ("IP3", 0, 280, 1e-4), ("B", 0, 0, 0.1), ("CaB", 2, 0, 1e-3), ("Ca", 2, 220, 1e-4), ("Dye", 0, 50, 0.05),
+    ("CaDye", 2, 50, 2e-3), ("P", 0, 20, 1e-6), ("CaP", 2, 20, 1e-6),
+)  # fmt: skip
+REACTIONS = {
+    "IP3": ({"equation": "-> IP3", "forward": "1e-4 mM/s"}, {"equation": "IP3 ->", "forward": "1 1/s"}),
+    "Ca": ({"equation": "Ca + B <-> CaB", "forward": "1e8 1/(M s)", "backward": "1000 1/s"},),
+    "CaDye": ({"equation": "Ca + Dye <-> CaDye", "forward": "2e8 1/(M s)", "backward": "500 1/s"},),
+    "CaP": ({"equation": "Ca + P <-> CaP", "forward": "1e9 1/(M s)", "backward": "100 1/s"},),
+}
+
+#: Numbers of species that react.
+EXTRA = (0, 1, 4, 8)
+
 #: Numbers of species.
 NUMBERS = (2, 3, 5, 8, 12)
 
@@ -33,11 +49,13 @@ ALPHA = {"current": {"species": "Na", "waveform": "alpha", "value": "50 pA", "t_
 ROUNDS = 2
 
 
-def mixture(number: int) -> Any:
-    """Electrolyte of the first species, made neutral by chloride."""
-    species = [list(ion) for ion in SPECIES[:number]]
+def mixture(number: int, reacting: int = 0) -> Any:
+    """Electrolyte of the first species, and of the first of those that react, made neutral by chloride."""
+    species = [list(ion) for ion in (*SPECIES[:number], *REACTING[:reacting])]
+    species[1][3] = 0.0
     species[1][3] = sum(valence * concentration for _, valence, _, concentration in species)
-    return electrolyte(tuple(map(tuple, species)), 1.0)
+    reactions = [reaction for name, *_ in REACTING[:reacting] for reaction in REACTIONS.get(name, ())]
+    return electrolyte(tuple(map(tuple, species)), 1.0, reactions=reactions)
 
 
 def wide_species(comm: Any, size: str, kind: str, numbers: list[int] | None = None) -> list[dict[str, Any]]:
@@ -81,6 +99,23 @@ def wide_channels(comm: Any, size: str, dimension: str) -> list[dict[str, Any]]:
         ends |= {f"ring{k}": Boundary(channel=[_channel(k, 1.0 / number)]) for k in range(number)}
         found = _transient(mesh, ions, ends, options)
         found |= {"kind": f"channels, {dimension}", "what": f"{number} channels"}
+        rows.append(found | {"ratio": found["step_s"] / (rows or [found])[0]["step_s"]})
+    return rows
+
+
+def wide_chemistry(comm: Any, size: str, numbers: list[int] | None = None) -> list[dict[str, Any]]:
+    """Rows of a transient of three ions without chemistry, and with more and more species that react.
+
+    Args:
+        comm: MPI communicator.
+        size: cell size of the neck.
+        numbers: numbers of species that react; the first one is the measure of the others.
+    """
+    mesh, options = Problem("").make_mesh(size, 1, comm), SolverOptions(linear="block")
+    rows: list[dict[str, Any]] = []
+    for number in numbers or EXTRA:
+        found = _transient(mesh, mixture(3, number), {"base": Boundary(**GROUND), "top": Boundary(**ALPHA)}, options)
+        found |= {"kind": "chemistry", "what": f"{number} reacting species"}
         rows.append(found | {"ratio": found["step_s"] / (rows or [found])[0]["step_s"]})
     return rows
 

@@ -147,10 +147,15 @@ class Electrolyte(_KeysOfTerms):
             self.__dict__["species"] = self._brought[1]
         return self
 
+    @property
+    def given(self) -> tuple[Species, ...]:
+        """Species as they were given, before `equilibrate` brought them to rest."""
+        return self._brought[0] if self._brought is not None and self.species is self._brought[1] else self.species
+
     @field_serializer("species", mode="wrap")
     def _as_given(self, species: tuple[Species, ...], write: SerializerFunctionWrapHandler) -> Any:
         """Species with the concentrations that were given: a sweep varies those, not their equilibrium."""
-        return write(self._brought[0] if self._brought is not None and species is self._brought[1] else species)
+        return write(self.given if species is self.species else species)
 
     @property
     def V_T(self) -> float:

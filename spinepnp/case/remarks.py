@@ -6,6 +6,13 @@ from collections.abc import Iterator
 
 from spinepnp.case.case import Case
 from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.electrolyte import Electrolyte
+
+#: Units of concentrations in words, with their number in one mol/m^3; the first one that gives less than a thousand.
+UNITS = (("nM", 1e6), ("uM", 1e3), ("mM", 1.0))
+
+#: Relative change of a bulk concentration up to which it is the same.
+SAME_BULK = 1e-6
 
 
 def remarks_of(case: Case) -> list[str]:
@@ -30,6 +37,22 @@ def remarks_of(case: Case) -> list[str]:
             'flows before any waveform, or the bulk where nothing does; add a mechanism, or write "steady" or "bulk"'
         )
     return lines
+
+
+def equilibrated(electrolyte: Electrolyte) -> str:
+    """Line on the bulk concentrations that `equilibrate` has changed; empty without any."""
+    changed = [
+        f"{given.name} {_amount(given.concentration)} -> {_amount(electrolyte.bulk[given.name])}"
+        for given in electrolyte.given
+        if abs(electrolyte.bulk[given.name] - given.concentration) > SAME_BULK * given.concentration
+    ]
+    return f"electrolyte.equilibrate changed the bulk: {', '.join(changed)}" if changed else ""
+
+
+def _amount(concentration: float) -> str:
+    """Concentration (mol/m^3) in words, with a unit of its size."""
+    unit, factor = next(((unit, factor) for unit, factor in UNITS if concentration * factor < 1e3), UNITS[-1])
+    return f"{concentration * factor:.4g} {unit}"
 
 
 def _unused(key: str, boundary: Boundary) -> Iterator[str]:

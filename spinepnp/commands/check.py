@@ -16,6 +16,7 @@ import numpy as np
 
 from spinepnp.case.case import Case, load_case
 from spinepnp.case.remarks import remarks_of
+from spinepnp.commands.check_chemistry import chemistry_facts, chemistry_lines
 from spinepnp.commands.check_rest import rest_facts, rest_lines
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
@@ -83,6 +84,7 @@ def check_case(
         of_a_node = len(case.electrolyte.species) + 1
         unknowns = discretisation.nodes * of_a_node
         volume = discretisation.weights.total_volume * MODEL_UNIT**3
+        answer = _electroneutral(electroneutral, problem_data)
         facts = {
             "title": case.title,
             "shape": case.geometry.shape,
@@ -95,13 +97,14 @@ def check_case(
             },
             **estimates(case.solver.linear, unknowns, case.geometry.dimension, of_a_node),
             **_scales(case, discretisation.extent()),
-            **_electroneutral(electroneutral, problem_data),
+            **answer,
             "bounds": {
                 name: values(BOUNDS.columns, found, None)
                 for name, found in electroneutral.conductances(problem_data).items()
             },
             **rest_facts(case, electroneutral),
             **_law(case),
+            **chemistry_facts(case, answer["layers"]),
             "study": case.study.kind,
             "remarks": remarks_of(case),
         }
@@ -234,7 +237,8 @@ def print_facts(case: Case, facts: dict[str, Any], *, as_json: bool) -> None:
         console.print(case.title)
     volume = facts["body"][f"volume_{VOLUME.suffix}"] * VOLUME.si
     warnings = (f"warning: {remark}" for remark in facts["remarks"])
-    for line in (body_line(case.geometry, volume), *_lines(facts), *rest_lines(facts), *warnings):
+    lines = (*_lines(facts), *chemistry_lines(case, facts), *rest_lines(facts), *warnings)
+    for line in (body_line(case.geometry, volume), *lines):
         console.print(line, soft_wrap=True)
     if facts["curve"]:
         console.print("the electroneutral current-voltage curve, before any solving:")

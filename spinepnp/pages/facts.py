@@ -27,6 +27,7 @@ RESOLVED = {
     "formulation": "unknowns of the species",
     "formulation_reason": "reason",
     "ion_balance_relative": "balance of ions, relative",
+    "conservation_relative": "largest error of a total that reactions conserve, relative",
     "min_concentration_mM": "smallest concentration (mM)",
     "wall_charge_C_per_m2": "charge spread over all walls (C/m^2)",
     "steps": "steps in time",

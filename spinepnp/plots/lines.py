@@ -31,6 +31,9 @@ from spinepnp.validation.laws.profiles import LawProfile
 #: Look of the curves of laws, which lie on those of the solution.
 DASHED = {"linestyle": (0, (4, 3)), "color": OF_LAW, "linewidth": WIDTH, "zorder": 3}
 
+#: Ratio of concentrations above which the axis is logarithmic: a trace beside salt is flat on a linear one.
+TRACE = 1e3
+
 
 def labels_of(grid: Any, where: str = "") -> dict[str, str]:
     """Name and unit of the potential and of each concentration of a grid, by the name of the array.
@@ -93,6 +96,8 @@ def profiles(
         axes.margins(x=0.02)
         shown = np.concatenate([line.get_ydata() for line in axes.lines])
         show_flat(axes, shown.min(), shown.max())
+    if lower.lines and shown.min() > 0.0 and shown.max() > TRACE * shown.min():
+        lower.set_yscale("log")
     for name, line in lines.items():
         draw_law(line.axes, law, name)
     if upper.lines[1:]:

@@ -59,6 +59,7 @@ class _Chart:
         heading: above it.
         level: range below which there is rounding only.
         note: below the legend: what is left out.
+        logarithmic: whether the axis is.
     """
 
     label: str
@@ -67,6 +68,7 @@ class _Chart:
     heading: str | None = None
     level: float = CONSTANT_BELOW
     note: str = ""
+    logarithmic: bool = False
 
     @property
     def height(self) -> float:
@@ -134,7 +136,9 @@ def _draw_chart(axes: Any, chart: _Chart, times: np.ndarray, stretches: list[sli
     for values, look in chart.curves:
         axes.plot(*smooth(times, values, stretches), **look)
     shown = np.concatenate([values[np.isfinite(values)] for values, _ in chart.curves])
-    if np.ptp(shown) < chart.level:
+    if chart.logarithmic:
+        axes.set_yscale("log")
+    elif np.ptp(shown) < chart.level:
         axes.set_ylim(shown.mean() - 0.5, shown.mean() + 0.5)
     axes.set_ylabel(chart.label)
     axes.grid(alpha=0.3)
@@ -168,8 +172,13 @@ def _potentials(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
 
 
 def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
-    """Chart of the changes of concentrations since the first row, by colour of species and style of probe."""
-    ions = dict(zip(case.electrolyte.names, line_styles(IONS, len(case.electrolyte.names)), strict=True))
+    """Chart of the changes of concentrations since the first row, by colour of species and style of probe.
+
+    Where species react, their concentrations instead, which differ by decades, and nothing of the others.
+    """
+    reacting = [n for n, reacts in zip(case.electrolyte.names, case.electrolyte.network.reacts, strict=True) if reacts]
+    names = reacting or case.electrolyte.names
+    ions = dict(zip(names, line_styles(IONS, len(names)), strict=True))
     places, styles = list(case.probes) or ["volume"], {}
     if len(places) > 1:
         styles = {n: {"linestyle": look["linestyle"]} for n, look in place_styles(case).items() if n in places}
@@ -180,15 +189,17 @@ def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
             column = column_of(rows, f"{place}.concentration_{CONCENTRATION.suffix}.{name}")
             there = np.flatnonzero(np.isfinite(column))
             if len(there):
-                curves.append((column - column[there[0]], look | styles.get(place, {})))
+                changes = np.where(column > 0.0, column, np.nan) if reacting else column - column[there[0]]
+                curves.append((changes, look | styles.get(place, {})))
                 largest = max(largest, float(column[there[0]]))
                 if there[0]:  # a probe that was added to a run
                     later[place] = float(rows[there[0]][TIME_COLUMN])
     legend = ions | {n: {"color": OHM, "linewidth": WIDTH} | style for n, style in styles.items()}
     heading = None if styles else places[0] if case.probes else "mean"
-    label = f"change of\nconcentration ({CONCENTRATION.unit})"
+    label = f"concentration ({CONCENTRATION.unit})" if reacting else f"change of\nconcentration ({CONCENTRATION.unit})"
     note = "; ".join(f"{place}: since {time:g} {TIME.unit}" for place, time in later.items())
-    return _Chart(label, curves, legend, heading, level=1e-9 * largest, note=note)
+    level = 1e-9 * largest
+    return _Chart(label, curves, legend, heading, level=level, note=note, logarithmic=bool(reacting))
 
 
 def _compartments(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:

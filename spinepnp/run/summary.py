@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.case.case import Case
+from spinepnp.case.remarks import equilibrated
 from spinepnp.geometries.description import body_line
 from spinepnp.pages.outcome import PAGE, Outcome
 from spinepnp.run.membranes import current_lines, currents_of_row
@@ -21,6 +22,15 @@ BELOW_FLOOR = ".current_below_floor"
 
 #: Potential, or change of one, below which there is rounding only, in the unit of the results.
 LEAST_POTENTIAL = 1e-6
+
+#: Column of the error of the totals that reactions conserve.
+CONSERVED = "conservation_relative"
+
+#: Beginnings of the columns of the number of ions in the body, and of its standard deviation where it is small.
+COUNT, DEVIATION = "volume.amount_ions.", "volume.amount_sd_ions."
+
+#: Most species whose small numbers are told.
+SHOWN_COUNTS = 4
 
 #: Quantity of a boundary that only one with a capacitance has.
 CHARGE = "charge_C_per_m2"
@@ -75,6 +85,7 @@ def _lines(points: list[SweepPoint]) -> list[str]:
     found = (
         body + (" (in the last row)" if body and points[0].case.geometry != last else ""),
         *statements([point.row for point in points], points[0].case.electrolyte.has_ions, [p.course for p in points]),
+        *_chemistry(points),
         _lost_currents(points),
         _spread_charge(points),
         *_through_mechanisms(points),
@@ -173,6 +184,28 @@ def bounds_lines(rows: list[dict[str, Any]]) -> list[str]:
         error = 100.0 * (high / low - 1.0)
         between = f"G({name}) between {low:.5g} and {high:.5g} 1/um{which}"
         lines.append(f"{between} (error of the mesh at most {error:.2g} %)")
+    return lines
+
+
+def _chemistry(points: list[SweepPoint]) -> list[str]:
+    """Lines on the equilibrium of the bulk, on conserved totals and on small numbers of ions, of the last point."""
+    solved = [point for point in points if point.row.get("status") == "ok"]
+    if not solved or not solved[-1].case.electrolyte.has_chemistry:
+        return []
+    last, lines = solved[-1], [equilibrated(solved[-1].case.electrolyte)]
+    errors = [float(p.row[CONSERVED]) for p in solved if p.row.get(CONSERVED) not in (None, "", NOTHING)]
+    if max(errors, default=0.0) > 0.0:
+        lines.append(f"largest error of a total that reactions conserve, relative: {max(errors):.1e}")
+    counts = {
+        key[len(DEVIATION) :]: (float(last.row[key.replace(DEVIATION, COUNT)]), float(last.row[key]))
+        for key in last.row
+        if key.startswith(DEVIATION) and last.row[key] not in (None, "")
+    }
+    fewest = sorted((name for name, (count, _) in counts.items() if count > 0.0), key=lambda name: counts[name][0])
+    if fewest:
+        shown = ", ".join(f"{name} {counts[name][0]:.0f} +- {counts[name][1]:.0f}" for name in fewest[:SHOWN_COUNTS])
+        more = f" and {len(fewest) - SHOWN_COUNTS} more" if len(fewest) > SHOWN_COUNTS else ""
+        lines.append(f"few ions: {shown}{more} in the body (Poisson: sqrt(N) of ions that enter independently)")
     return lines
 
 

@@ -56,6 +56,7 @@ FORMULAS: dict[str, Formula] = {
     "series": Formula(POTENTIAL, flow.series, by_region=True),
     "sphere_capacitor": Formula(SURFACE_CHARGE, ions.sphere_capacitor),
     "store": Formula(CONCENTRATION, calcium.store),
+    "spreading_rapid": Formula(CONCENTRATION, chemistry.spreading_rapid),
     "spreading": Formula(CONCENTRATION, steps.spreading),
     "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
     "synapse_current": Formula(CURRENT, boundaries.synapse_current),

@@ -9,8 +9,17 @@ import numpy as np
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Cylinder, Shell
+from spinepnp.solvers.model.electrolyte import Species
 from spinepnp.units import FARADAY
-from spinepnp.validation.laws import BufferedTube, RemovalLaw, binding, equilibrium, nanodomain
+from spinepnp.validation.laws import (
+    BufferedTube,
+    RemovalLaw,
+    SpreadingLaw,
+    binding,
+    equilibrium,
+    nanodomain,
+    rapid_buffer_diffusivity,
+)
 from spinepnp.validation.laws.buffers import excess_buffer_range
 from spinepnp.validation.suite.context import FormulaContext
 from spinepnp.validation.suite.formulas_boundaries import time_of
@@ -63,39 +72,46 @@ def _height(context: FormulaContext) -> float:
 
 
 def removal(context: FormulaContext) -> float:
-    """Trace that enters at the top of a neck and becomes another at a rate, mol/m^3."""
+    """Trace that enters at the top of a neck and becomes another at a rate, or that other one, mol/m^3."""
     case, reaction, neck = context.case, _one(context), context.geometry(Cylinder)
-    if sum(reaction.consumed) != 1 or reaction.backward:
-        raise _refusal("a reaction of first order and one direction")
-    species = case.electrolyte.species[reaction.consumed.index(1)]
-    if species.name != context.species.name:
-        raise _refusal(f"a quantity of {species.name}")
-    area = case.geometry.exact_measures()["top"]
+    if sum(reaction.consumed) != 1 or sum(reaction.produced) != 1 or reaction.backward:
+        raise _refusal("a reaction of first order and one direction, with one product")
+    species, product = (case.electrolyte.species[side.index(1)] for side in (reaction.consumed, reaction.produced))
+    area, base = case.geometry.exact_measures()["top"], case.boundaries["base"].prescribed(case.electrolyte)
     law = RemovalLaw(
         neck.length, area, case.electrolyte.effective_diffusivity(species),
-        reaction.forward, 1, FARADAY * area * _flux(context, species.name),
-        base=case.boundaries["base"].prescribed(case.electrolyte)[species.name],
+        reaction.forward, 1, FARADAY * area * _flux(context, species.name), base=base[species.name],
     )  # fmt: skip
-    return float(law.concentration(_height(context)))
+    if context.species.name == species.name:
+        return float(law.concentration(_height(context)))
+    diffusivity = case.electrolyte.effective_diffusivity(product)
+    return base[product.name] + float(law.product(_height(context), diffusivity))
 
 
 def nanodomain_ions(context: FormulaContext) -> float:
-    """Ion that enters through the inner sphere of a shell, with a buffer in excess or none, mol/m^3."""
-    case, shell = context.case, context.geometry(Shell)
-    species = context.species
-    D, reach = case.electrolyte.effective_diffusivity(species), math.inf
-    if reactions_of(case.electrolyte):
-        first, second, _, reaction = _binding(context)
-        names = case.electrolyte.names
-        if species.name not in (names[first], names[second]):
-            raise _refusal("a quantity of an ion that binds")
-        buffer = second if names[first] == species.name else first
-        reach = excess_buffer_range(D, reaction.forward, case.electrolyte.bulk[names[buffer]])
+    """Rise of an ion that enters through the inner sphere of a shell, with a buffer or none, mol/m^3.
+
+    To first order in the current: with the rise h without a buffer D dA + D_B dC = D h, so that dA = w h + (1 - w) g
+    with g the rise in excess buffer of the range 1/Lambda^2 = k_f B/D + (k_f A + k_b)/D_B, and w = Lambda^2 (k_f A +
+    k_b)/D_B. Where nothing is unbound (one direction, none of A in the bulk) w is zero.
+    """
+    case, shell, species = context.case, context.geometry(Shell), context.species
+    D = case.electrolyte.effective_diffusivity(species)
     r = shell.inner_radius if context.place == "inner" else float(np.linalg.norm(case.probe_position(context.place)))
-    area = 4.0 * math.pi * shell.inner_radius**2
-    rate = FARADAY * area * _flux(context, species.name)
-    rise = nanodomain(r, rate, 1, D, reach, shell.inner_radius, shell.outer_radius, 4.0 * math.pi)
-    return species.concentration + float(rise)
+    rate = FARADAY * 4.0 * math.pi * shell.inner_radius**2 * _flux(context, species.name)
+
+    def rise(reach: float) -> float:
+        return float(nanodomain(r, rate, 1, D, reach, shell.inner_radius, shell.outer_radius, 4.0 * math.pi))
+
+    if not case.electrolyte.reactions:
+        return rise(math.inf)
+    buffer, reaction = _of_buffer(context)
+    unbinding = (reaction.forward * species.concentration + reaction.backward) / (
+        case.electrolyte.effective_diffusivity(buffer)
+    )
+    binding_ = excess_buffer_range(D, reaction.forward, buffer.concentration) ** -2
+    share = unbinding / (binding_ + unbinding)
+    return share * rise(math.inf) + (1.0 - share) * rise((binding_ + unbinding) ** -0.5)
 
 
 def equilibrium_ions(context: FormulaContext) -> float:
@@ -121,27 +137,52 @@ def binding_in_time(context: FormulaContext) -> float:
     return {bound: c, first: start[first] - c, second: start[second] - c}.get(k, start[k])
 
 
-def _tube(context: FormulaContext) -> BufferedTube:
-    """Law of a neck with one buffer, into whose top a trace enters."""
+def _of_buffer(context: FormulaContext) -> tuple[Species, Any]:
+    """Buffer of the one reaction A + B <-> C, A the species of the quantity or bound in it, and that reaction."""
     electrolyte = context.case.electrolyte
     first, second, bound, reaction = _binding(context)
     ion, buffer, both = (electrolyte.species[k] for k in (first, second, bound))
-    if ion.name != context.species.name:
+    if context.species.name not in (ion.name, both.name):
         raise _refusal("a quantity of the first species of the reaction, and the buffer as its second one")
-    moving = electrolyte.effective_diffusivity(buffer)
-    if electrolyte.effective_diffusivity(both) != moving:
+    if electrolyte.effective_diffusivity(both) != electrolyte.effective_diffusivity(buffer):
         raise _refusal("equal diffusivities of the free and the bound buffer")
+    return buffer, reaction
+
+
+def _tube(context: FormulaContext) -> BufferedTube:
+    """Law of a neck with one buffer, into whose top a trace enters."""
+    electrolyte, (buffer, reaction) = context.case.electrolyte, _of_buffer(context)
+    first, _, bound, _ = _binding(context)
+    ion, both = electrolyte.species[first], electrolyte.species[bound]
     D, total = electrolyte.effective_diffusivity(ion), buffer.concentration + both.concentration
-    flux, length = _flux(context, ion.name), context.geometry(Cylinder).length
+    moving, flux = electrolyte.effective_diffusivity(buffer), _flux(context, ion.name)
+    length = context.geometry(Cylinder).length
     return BufferedTube(length, D, moving, ion.concentration, total, reaction.forward, reaction.backward, flux)
 
 
 def buffered_linear(context: FormulaContext) -> float:
-    """Trace in a buffered neck to first order in its flux, at any rate of the binding, mol/m^3."""
-    tube = _tube(context)
-    return tube.calcium + float(tube.linear(_height(context))[0])
+    """Rise of a trace in a buffered neck, or of what is bound, to first order in its flux, mol/m^3."""
+    bound = _binding(context)[2]
+    rises = _tube(context).linear(_height(context))
+    return float(rises[context.species.name == context.case.electrolyte.names[bound]])
 
 
 def buffered_rapid(context: FormulaContext) -> float:
     """Trace in a neck with a rapid buffer, for any flux, mol/m^3."""
     return float(_tube(context).rapid(_height(context)))
+
+
+def spreading_rapid(context: FormulaContext) -> float:
+    """Uncharged trace that spreads in a closed neck among a rapid buffer, with the effective diffusivity, mol/m^3."""
+    case, neck, ion = context.case, context.geometry(Cylinder), context.species
+    buffer, reaction = _of_buffer(context)
+    if case.boundaries or case.initial is None:
+        raise _refusal("a closed neck with initial.region")
+    dissociation = reaction.backward / reaction.forward
+    # In equilibrium the buffer is free by K/(K + A), so that kappa = B K/(K + A)^2 = free/(K + A).
+    capacity = buffer.concentration / (dissociation + ion.concentration)
+    D, moving = (case.electrolyte.effective_diffusivity(s) for s in (ion, buffer))
+    effective = float(rapid_buffer_diffusivity(capacity, D, moving))
+    steps = tuple((*r.z, r.concentrations.get(ion.name, ion.concentration)) for r in case.initial.regions)
+    law = SpreadingLaw(neck.length, effective, ion.concentration, steps)
+    return float(law.concentration(_height(context), time_of(context))[0])

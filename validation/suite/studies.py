@@ -112,8 +112,20 @@ def known_surfaces(comm: Any) -> list[StudyNumber]:
     return numbers
 
 
+def conserved_totals(comm: Any) -> list[StudyNumber]:
+    """Totals that reactions conserve, after a thousand steps of pulses of calcium. Collective."""
+    from spinepnp.validation.studies.conserved_totals import PULSES, conservation
+
+    found = conservation(comm)
+    point, why = f"{PULSES} pulses, {found.steps} steps", "nodes lose and gain the same: only rounding is left"
+    totals = {f"amount of {name}, mol": pair for name, pair in found.totals.items()}
+    totals["1 + conservation_relative"] = (1.0 + found.reported, 1.0)
+    return [StudyNumber(name, point, *pair, estimate=0.0, tolerance=1e-11, why=why) for name, pair in totals.items()]
+
+
 #: Every study by its name in a validation case.
 STUDIES: dict[str, Callable[[Any], list[StudyNumber]]] = {
+    "conserved_totals": conserved_totals,
     "facilitation": facilitation,
     "known_surfaces": known_surfaces,
 }

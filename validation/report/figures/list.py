@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spinepnp.validation.report.figures import boxes, cables, field, neck, neuron, passages, rings, spine, throat
+from spinepnp.validation.report.figures import (
+    boxes,
+    cables,
+    chemistry,
+    field,
+    neck,
+    neuron,
+    passages,
+    rings,
+    spine,
+    throat,
+)
 from spinepnp.validation.report.figures.drawing import Job
 from spinepnp.validation.report.figures.gnp import GNP
 from spinepnp.validation.report.figures.overview import overview
@@ -153,6 +164,22 @@ PASSAGES = (
     ),
 )
 
+#: Figure of species that react.
+CHEMISTRY = (
+    Job(
+        "chemistry",
+        "",
+        "Calcium, buffers and a dye",
+        "",
+        chemistry.reactions,
+        (
+            "buffered_line", "nanodomain_used_up", "nanodomain_free", "nanodomain_excess", "nanodomain",
+            "nanodomain_3d", "binding", "binding_one_way", "equilibrium", "removal", "removal_line", "removal_3d",
+            "buffered_tube", "buffered_tube_line", "buffered_rapid", "rapid_buffer", "conserved_totals",
+        ),
+    ),
+)  # fmt: skip
+
 #: Figures of cables whose membrane and inside are ions, beside the community's tests of cable simulators.
 CABLES = (
     Job("cable-passive", "", "A passive cable of ions: Rallpack 1", "", cables.passive, ("rallpack_1",)),
@@ -183,6 +210,7 @@ def jobs(cases: Sequence[str]) -> list[Job]:
         *GNP,
         *FIELD,
         *PASSAGES,
+        *CHEMISTRY,
         *CABLES,
         *NEURON,
     ]
