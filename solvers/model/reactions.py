@@ -168,7 +168,9 @@ def _check_order(key: str, constant: Strength, molecules: dict[str, int]) -> Non
     if constant.kind is not KINDS[order]:
         kind = KINDS[order]
         what = "supply has a rate" if order == 0 else f"reaction of {ORDERS[order]} has a rate constant"
-        raise ValueError(f'{key}: a {what} such as "{kind.example}"; correct the unit, or the equation')
+        joined = next((name for name in molecules if "+" in name.rstrip("+")), "")
+        hint = f'; put spaces around "+" if {joined} is not one species' if joined else ""
+        raise ValueError(f'{key}: a {what} such as "{kind.example}"; correct the unit, or the equation{hint}')
 
 
 @dataclass(frozen=True)
