@@ -29,7 +29,7 @@ from spinepnp.solvers.model.profiles import (
     Profile,
     refuse_overlap,
 )
-from spinepnp.solvers.model.reactions import ReactionNetwork
+from spinepnp.solvers.model.reactions import ReactionNetwork, network_of
 from spinepnp.solvers.model.terms import TERM_KEYS, keys_of_terms
 
 #: kT/e of the papers (paper 001, Table I, with its unit corrected to mV).
@@ -246,7 +246,7 @@ class Electrolyte(_KeysOfTerms):
     @property
     def network(self) -> ReactionNetwork:
         """Reactions with their stoichiometry."""
-        return ReactionNetwork(self.names, tuple(s.diffusivity != 0.0 for s in self.species), self.reactions)
+        return network_of(self.names, tuple(s.diffusivity != 0.0 for s in self.species), self.reactions)
 
     def index(self, name: str) -> int:
         """Index of a species."""

@@ -14,8 +14,8 @@ from spinepnp.solvers.model.compartments import Compartment, check_compartments,
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.profiles import UNIFORM, Profile, check_parts
-from spinepnp.solvers.model.reactions import Total
 from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.solvers.model.totals import Total
 
 
 @dataclass(frozen=True)

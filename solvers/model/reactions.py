@@ -10,11 +10,9 @@ l, is conserved where l . (right - left) = 0 for every reaction: l is in the lef
 
 from __future__ import annotations
 
-import math
+import functools
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import Annotated
 
@@ -23,6 +21,7 @@ from pydantic import field_validator, model_validator
 
 from spinepnp import units
 from spinepnp.solvers.model.membrane.strength import Strength, strength_of
+from spinepnp.solvers.model.totals import Total, conserved_totals
 
 #: Largest order of a reaction: more than three molecules never meet at once.
 HIGHEST_ORDER = 3
@@ -174,30 +173,6 @@ def _check_order(key: str, constant: Strength, molecules: dict[str, int]) -> Non
 
 
 @dataclass(frozen=True)
-class Total:
-    """Conserved total l . c of concentrations.
-
-    Attributes:
-        weights: weight l_i of each species, shape (N,).
-        pivot: index of the species that stands for it in equations.
-    """
-
-    weights: tuple[float, ...]
-    pivot: int
-
-    def label(self, names: Sequence[str]) -> str:
-        """The sum in words, such as "B + 2 CaB"."""
-        text = ""
-        for weight, name in zip(self.weights, names, strict=True):
-            if weight:
-                size = abs(weight)
-                number = "" if size == 1.0 else f"{size:g} "
-                sign = (" - " if weight < 0 else " + ") if text else ("-" if weight < 0 else "")
-                text += f"{sign}{number}{name}"
-        return text
-
-
-@dataclass(frozen=True)
 class ReactionNetwork:
     """Reactions of N species, with arrays of their stoichiometry.
 
@@ -275,7 +250,7 @@ class ReactionNetwork:
     def local_totals(self) -> tuple[Total, ...]:
         """Totals of immobile species alone, which are conserved at every point; with distinct pivots."""
         fixed = [i for i, moves in enumerate(self.mobile) if not moves]
-        return _totals(self.net, fixed, fixed)
+        return conserved_totals(self.net, fixed, fixed)
 
     @cached_property
     def totals(self) -> tuple[Total, ...]:
@@ -292,77 +267,10 @@ class ReactionNetwork:
         """
         free = [i for i, name in enumerate(self.names) if name not in held]
         moving = [i for i in free if self.mobile[i]] if pivots is None else pivots
-        return _totals(self.net, free, moving)
+        return conserved_totals(self.net, free, moving)
 
 
-def _totals(net: np.ndarray, allowed: list[int], pivots: list[int]) -> tuple[Total, ...]:
-    """Conserved totals of the allowed species, as many as they have, each with a pivot of its own.
-
-    Totals without any weight on the pivots are left out. Weights are small integers where the stoichiometry has them.
-    """
-    order = [i for i in allowed if i not in pivots]
-    # Unknown weights l of the allowed species: net l = 0. Free parameters are chosen among the last columns, and the
-    # pivots stand there.
-    columns = [*order, *(i for i in allowed if i in pivots)]
-    rows = [[Fraction(int(value)) for value in row[columns]] for row in net]
-    leading = _reduce(rows)
-    found: list[tuple[int, list[Fraction]]] = []
-    for k in range(len(columns)):
-        if k in leading:
-            continue
-        weights = [Fraction(0)] * net.shape[1]
-        weights[columns[k]] = Fraction(1)
-        for row, lead in zip(rows, leading, strict=False):
-            weights[columns[lead]] = -row[k]
-        found.append((columns[k], weights))
-    vectors = _with_few_negatives([weights for _, weights in found])
-    return tuple(
-        Total(_whole(weights), pivot) for (pivot, _), weights in zip(found, vectors, strict=True) if pivot in pivots
-    )
-
-
-def _whole(weights: list[Fraction]) -> tuple[float, ...]:
-    """Weights times their smallest common denominator."""
-    scale = math.lcm(*(w.denominator for w in weights))
-    return tuple(float(w * scale) for w in weights)
-
-
-def _with_few_negatives(vectors: list[list[Fraction]]) -> list[list[Fraction]]:
-    """Basis of the same totals with as few negative weights as adding one vector to another gives.
-
-    So Ca + CaB and B - Ca become Ca + CaB and B + CaB, which are amounts.
-    """
-    found = list(vectors)
-    for k, vector in enumerate(found):
-        for other in vectors[:k] + vectors[k + 1 :]:
-            ratios = [-v / w for v, w in zip(vector, other, strict=True) if v < 0 < w]
-            added = [v + max(ratios) * w for v, w in zip(vector, other, strict=True)] if ratios else vector
-            if sum(v < 0 for v in added) < sum(v < 0 for v in vector):
-                vector = added
-        found[k] = vector
-    for k, vector in enumerate(found):
-        for other in found[:k] + found[k + 1 :]:
-            ratios = [v / w for v, w in zip(vector, other, strict=True) if w]
-            less = [v - min(ratios) * w for v, w in zip(vector, other, strict=True)]
-            if all(v >= 0 for v in less) and sum(map(bool, less)) < sum(map(bool, vector)):
-                vector = less
-        found[k] = vector
-    return found
-
-
-def _reduce(rows: list[list[Fraction]]) -> list[int]:
-    """Bring rows to reduced echelon form in place, and return the leading column of each nonzero row."""
-    leading: list[int] = []
-    for column in range(len(rows[0]) if rows else 0):
-        k = len(leading)
-        pivot = next((i for i in range(k, len(rows)) if rows[i][column]), None)
-        if pivot is None:
-            continue
-        rows[k], rows[pivot] = rows[pivot], rows[k]
-        factor = rows[k][column]
-        rows[k] = [value / factor for value in rows[k]]
-        for i, row in enumerate(rows):
-            if i != k and row[column]:
-                rows[i] = [value - row[column] * lead for value, lead in zip(row, rows[k], strict=True)]
-        leading.append(column)
-    return leading
+@functools.lru_cache(maxsize=64)
+def network_of(names: tuple[str, ...], mobile: tuple[bool, ...], reactions: tuple[Reaction, ...]) -> ReactionNetwork:
+    """The network of some reactions, made once; the arguments are its attributes."""
+    return ReactionNetwork(names, mobile, reactions)
