@@ -22,7 +22,7 @@ author = "The spinepnp developers"
 copyright = "2026 The spinepnp developers"
 version = release = __version__
 
-extensions = ["myst_parser", "site_parts.formulas", "site_parts.sources", "site_parts.contents", "site_parts.api"]
+extensions = ["myst_parser", *(f"site_parts.{name}" for name in ("formulas", "sources", "contents", "api", "search"))]
 root_doc = "docs/index"
 include_patterns = [*PAGES, "docs/*.md", "docs/api/*.md"]
 exclude_patterns = [path.name for path in ROOT.iterdir() if path.name not in {*PAGES, "docs"}]
@@ -44,5 +44,6 @@ html_title = f"spinepnp {__version__}"
 html_math_renderer = "mathml"
 html_static_path = ["site_parts/static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_copy_source = html_show_sphinx = False
 html_use_index = False

@@ -1,1 +1,1 @@
-"""Extensions of Sphinx for the documentation site: contents, formulas, pages of source files, gallery."""
+"""Extensions of Sphinx for the documentation site: contents, formulas, pages of source files, search, gallery."""

@@ -36,6 +36,7 @@ from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.solvers.model.zero_dimensions import initial_rest
 from spinepnp.units import Coordinate, Line, Table
 from spinepnp.validation.laws.catalogue import LAWS, LawValue
+from spinepnp.validation.laws.profiles import LawProfile, law_profile
 
 #: Tables whose keys a sweep can vary.
 VARIED = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "compartments", "initial", "solver")
@@ -91,6 +92,11 @@ class MeshCase(Table):
         if self.electrolyte is None:
             return self
         return self.model_copy(update={"mesh": grade_layers(self.mesh, self.geometry, self.electrolyte)})
+
+
+#: Size of linear elements over the default size of the shape, where quadratic ones are the default, by dimension: about
+#: as many unknowns.
+LINEAR_SIZE = {"axisymmetric": 0.5, "3d": 1.0, "1d": 1.0}
 
 
 class Case(Table):
@@ -228,8 +234,12 @@ class Case(Table):
     def _mesh_of_time(self) -> MeshOptions:
         """Mesh options with linear elements for fronts of species that react: quadratic ones undershoot there."""
         in_time = self.study.kind == "transient" and self.electrolyte.has_chemistry
-        linear = in_time and self.mesh.element_degree is None
-        return self.mesh.model_copy(update={"element_degree": 1}) if linear else self.mesh
+        if not in_time or self.mesh.element_degree is not None:
+            return self.mesh
+        update: dict[str, Any] = {"element_degree": 1}
+        if self.mesh.size is None and self.geometry.default_degree() == 2:
+            update["size"] = LINEAR_SIZE[self.geometry.dimension] * self.geometry.default_size()
+        return self.mesh.model_copy(update=update)
 
     def graded(self) -> Case:
         """Checked case with the default grading of its mesh."""
@@ -255,6 +265,13 @@ class Case(Table):
         if self.compare is None:
             return None
         return LAWS[self.compare.law](self.geometry, self.electrolyte, self.boundaries)
+
+    def law_profile(self) -> LawProfile | None:
+        """Profile along the axis of the law of [compare], if there is one that has profiles; none of a transient."""
+        value = self.law() if self.study.kind != "transient" else None
+        if value is None or self.compare is None:
+            return None
+        return law_profile(self.compare.law, value, self.geometry, self.electrolyte, self.boundaries)
 
     @property
     def shown_boundaries(self) -> list[str]:

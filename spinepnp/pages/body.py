@@ -14,9 +14,11 @@ import numpy as np
 
 from spinepnp.pages.page import PACKAGE, environment
 from spinepnp.pages.viewer import Body, Field
+from spinepnp.pages.words import Words
 from spinepnp.plots.animation import node_weights, scale
 from spinepnp.plots.cells import EDGES, TRIANGLES, facets, is_solid, read_fields
-from spinepnp.plots.style import ColourScale
+from spinepnp.plots.membranes import GATE, MEMBRANE, ON_IT
+from spinepnp.plots.style import ColourScale, level_limits
 from spinepnp.runtime.files import BOUNDARY
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
@@ -70,8 +72,9 @@ def read_frames(frames: Sequence[tuple[str, Any]], shown_as: Callable[[Any], Any
     count = min(len(frames), MOST_TIMES, max(2, FILES // max(size, 1)))
     chosen = np.unique(np.linspace(len(frames) - 1, 0, count).round().astype(int))
     grid = shown_as(_grid(last))
-    shown = [name for name in grid.point_data if name.startswith(("potential_", "concentration_"))]
-    names = tuple(sorted(shown, key=lambda name: not name.startswith("potential")))  # else in the order of the case
+    kinds = ("potential_", "concentration_", GATE)
+    shown = [name for name in grid.point_data if name.startswith(kinds)]
+    names = tuple(sorted(shown, key=lambda name: [not name.startswith(kind) for kind in kinds]))  # else as in the case
     labels, values = [], []
     for i in chosen.tolist():
         label, source = frames[i]
@@ -145,7 +148,11 @@ def body_of(fields: Fields, looks: Mapping[str, ColourScale], *, opened: bool) -
         cut=renumbered[outline.size :].reshape(-1, 3),
         plane=float(grid.center[1]) if solid else 0.0,
         opened=opened,
-        fields=[_field(looks[name], values[used][:, :, i]) for i, name in enumerate(fields.names)],
+        fields=[
+            _field(looks[name], values[used][:, :, i], _patches_of(name, list(marked)))
+            for i, name in enumerate(fields.names)
+            if name in looks
+        ],
     )
 
 
@@ -232,10 +239,32 @@ def _fewer(points: np.ndarray, triangles: np.ndarray, share: float) -> np.ndarra
     return np.asarray(fewer.point_data["node"])[fewer.regular_faces]
 
 
+def _patches_of(name: str, boundaries: list[str]) -> tuple[int, ...]:
+    """Number of the boundary on which a gate is; none of a field that is everywhere."""
+    return (boundaries.index(boundary_of(name)),) if name.startswith(GATE) else ()
+
+
+def boundary_of(gate: str) -> str:
+    """Boundary of an array of a gate, ``gate.BOUNDARY.MECHANISM.LABEL``."""
+    return gate.split(".")[1]
+
+
 def looks_of(fields: Fields) -> dict[str, ColourScale]:
-    """Scale of colours of each array of a run, the same at all times, without what is extreme in a small volume."""
+    """Scale of colours of each array of a run, the same at all times, without what is extreme in a small volume.
+
+    Gates have one of their values on the membrane, where the file tells the facets of its boundary.
+    """
     weights, looks = node_weights(fields.grid), dict[str, ColourScale]()
+    words = Words.of(f"{name}.area_um2" for name in marked_facets(fields.grid))
     for i, name in enumerate(fields.names):
+        if name.startswith(GATE):
+            boundary, mechanism, gate = name.removeprefix(GATE).split(".", 2)
+            mark = fields.grid.point_data.get(f"{MEMBRANE}{boundary}")
+            if mark is not None and f"{BOUNDARY}{boundary}" in fields.grid.field_data:
+                on_it = fields.values[np.asarray(mark) > ON_IT, :, i]
+                label = words.of_column(f"{boundary}.{mechanism}.gate.{gate}").words
+                looks[name] = ColourScale(label, "plasma", level_limits(on_it.min(), on_it.max()))
+            continue
         species = name.partition(".")[2]
         label = f"{species} ({CONCENTRATION.unit})" if species else f"potential ({POTENTIAL.unit})"
         colours = ION_SCALES[(len(looks) - 1) % len(ION_SCALES)] if species else "viridis"
@@ -244,7 +273,7 @@ def looks_of(fields: Fields) -> dict[str, ColourScale]:
     return looks
 
 
-def _field(look: ColourScale, values: np.ndarray) -> Field:
-    """Field for the viewer, of values of shape (nodes, times)."""
+def _field(look: ColourScale, values: np.ndarray, patches: tuple[int, ...] = ()) -> Field:
+    """Field for the viewer, of values of shape (nodes, times), on some boundaries or everywhere."""
     label, _, unit = look.label.partition(" (")
-    return Field(label, unit.removesuffix(")"), look, values.T)
+    return Field(label, unit.removesuffix(")"), look, values.T, patches)

@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.pages.body import Fields
-from spinepnp.pages.curves import Chart, Curve
+from spinepnp.pages.curves import DASHES, Chart, Curve
 from spinepnp.plots.cells import is_line, is_solid
-from spinepnp.plots.style import IONS, LAW
+from spinepnp.plots.membranes import GATE
+from spinepnp.plots.style import IONS, LAW, OF_LAW
 from spinepnp.units import CONCENTRATION, POTENTIAL
+from spinepnp.validation.laws.profiles import LawProfile
 
 #: Number of points along the axis of a body.
 POINTS = 200
 
 
-def profile_charts(fields: Fields) -> list[Chart]:
-    """A chart of the potential and one of each ion along the line, the axis of a meridian, or that of a body."""
+def profile_charts(fields: Fields, laws: Sequence[LawProfile | None] = ()) -> list[Chart]:
+    """A chart of the potential and one of each ion along the line, the axis of a meridian, or that of a body.
+
+    Args:
+        fields: fields of a run.
+        laws: profile of the law for each frame; dashed where all frames have one.
+    """
+    known = [law for law in laws if law is not None]
     place, values = _along(fields)
     if len(place) < 2:
         return []
     label = "position (um)" if is_line(fields.grid) else "z along the axis (um)"
     charts = list[Chart]()
     for i, name in enumerate(fields.names):
+        if name.startswith(GATE):
+            continue
         kind, _, species = name.partition(".")
         of_potential = kind.startswith("potential")
         words, unit = ("potential", POTENTIAL.unit) if of_potential else (species, CONCENTRATION.unit)
         colour = LAW if of_potential else IONS[(len(charts) - 1) % len(IONS)]
-        curve = Curve(words, place, values[:, :, i].T, colour)
-        charts.append(Chart(f"{words} ({unit})", label, f"{words} ({unit})", (curve,)))
+        curves = [Curve(words, place, values[:, :, i].T, colour)]
+        if known and len(known) == len(fields.labels):
+            of_law = [
+                law.potential / POTENTIAL.si if of_potential else law.concentration[species] / CONCENTRATION.si
+                for law in known
+            ]
+            curves.append(Curve("law", known[0].z / MODEL_UNIT, np.array(of_law), OF_LAW, DASHES[1]))
+        charts.append(Chart(f"{words} ({unit})", label, f"{words} ({unit})", tuple(curves)))
     return charts
 
 

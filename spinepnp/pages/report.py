@@ -35,6 +35,7 @@ from spinepnp.plots.cells import is_line, times_and_files
 from spinepnp.plots.membranes import without_layers
 from spinepnp.runtime.files import fields_path, is_whole, write_atomically
 from spinepnp.units import TIME, format_quantity
+from spinepnp.validation.laws.profiles import LawProfile
 
 #: Command that runs the case again, in the folder of its results.
 COMMAND = "spinepnp run case.toml --output again"
@@ -127,13 +128,14 @@ def _words(run: _Run) -> dict[str, Any]:
 def _shown(run: _Run) -> dict[str, Any]:
     """Body, curves and tables of the page."""
     fields, first = run.fields, run.fields.first if run.fields is not None else 0
-    profiles = profile_charts(fields) if fields is not None and run.case.geometry.on_axis else []
+    profiles = profile_charts(fields, _laws(run)) if fields is not None and run.case.geometry.on_axis else []
     drawn = [*profiles, *_traces(run)]
     pairs = list(zip(drawn, charts_data(drawn, first), strict=True))
     return {
         "body": _body(run),
         "frames": list(fields.labels) if fields is not None and len(fields.labels) > 1 else [],
         "first": first,
+        "at": fields.labels[0] if fields is not None and len(fields.labels) == 1 else "",
         "without_layers": not run.summary.get("layers_resolved", True),
         "profiles": pairs[: len(profiles)],
         "traces": pairs[len(profiles) :],
@@ -158,10 +160,8 @@ def _fields(case: Case, directory: Path, summary: Mapping[str, Any], *, in_parts
     if case.study.kind == "transient" and case.study.vary is None:
         frames = [(f"t = {t:g} {TIME.unit}", path) for t, path in times_and_files(directory / "fields.pvd")]
     elif case.study.kind == "sweep":
-        kind, values = case.study.kind_of_values, case.study.values or ()
-        for i, value in enumerate(values):
-            name = f"{case.study.vary} = {value}" if kind is None else f"{_varied(case)} = {value}"
-            frames.append((name, fields_path(directory / "points" / f"{i + 1:04d}")))
+        for i, value in enumerate(case.study.values or ()):
+            frames.append((_point(case, value), fields_path(directory / "points" / f"{i + 1:04d}")))
     frames = [(label, path) for label, path in frames if is_whole(path)]
     if not frames and is_whole(last):
         frames = [("", last)]
@@ -172,6 +172,23 @@ def _fields(case: Case, directory: Path, summary: Mapping[str, Any], *, in_parts
     if not summary.get("layers_resolved", True):  # on such cells they would ring
         return read_frames(frames, partial(without_layers, case)), ""
     return read_frames(frames), ""
+
+
+def _point(case: Case, value: object) -> str:
+    """A point of a sweep in words."""
+    return f"{case.study.vary if case.study.kind_of_values is None else _varied(case)} = {value}"
+
+
+def _laws(run: _Run) -> list[LawProfile | None]:
+    """Profile of the law at each frame of the fields."""
+    case, study = run.case, run.case.study
+    if case.compare is None or run.fields is None:
+        return []
+    if study.vary is None:
+        return [case.law_profile()] * len(run.fields.labels)
+    values = {_point(case, value): value for value in study.values or ()}
+    known = [values[label] for label in run.fields.labels if label in values]
+    return [case.with_value(study.vary, value).law_profile() for value in known]
 
 
 def _varied(case: Case) -> str:
@@ -209,8 +226,9 @@ def _traces(run: _Run) -> list[Chart]:
         return charts(numeric, study.column, label, ions, peaks=study.kind == "transient")
     if study.kind != "transient" or not run.rows:
         return []
-    # The trace has more times; areas of observables.csv tell which places are boundaries.
-    areas = {name: value for name, value in run.rows[0].items() if name.endswith((".area_um2", ".volume_um3"))}
+    # The trace has more times; observables.csv tells which places are boundaries, and which layers are not resolved.
+    told = (".area_um2", ".volume_um3", "layers_unresolved")
+    areas = {name: value for name, value in run.rows[0].items() if name.endswith(told)}
     rows = [row | areas for row in run.trace] or list(run.rows)
     return charts(rows, when, f"time ({TIME.unit})", ions)
 

@@ -11,9 +11,10 @@ from spinepnp.pages.curves import DASHES, Chart, Curve
 from spinepnp.pages.words import DISPLACEMENT, Quantity, Words
 from spinepnp.plots.curves import column_of
 from spinepnp.plots.style import IONS, OHM
+from spinepnp.solvers.problem.columns import BESIDE, NEUTRAL_POTENTIAL, shown_potential
 
 #: Kinds of quantities that have curves.
-KINDS = ("potential", "ohmic_potential", "concentration", "current", "gate")
+KINDS = ("potential", "neutral_potential", "ohmic_potential", "concentration", "current", "gate")
 
 #: Largest number of curves on a chart, and of charts on a page: of more, those with the largest changes are shown.
 MOST_CURVES, MOST_CHARTS = 12, 24
@@ -43,7 +44,7 @@ def charts(
         if name == abscissa or name.startswith("peak.") != peaks:
             continue
         quantity = words.of_column(name.removeprefix("peak."))
-        if quantity.kind not in KINDS or quantity.part == DISPLACEMENT:
+        if quantity.kind not in KINDS or quantity.part == DISPLACEMENT or not _is_shown(quantity, rows):
             continue
         values = column_of(rows, name)[order]
         if np.isfinite(values).sum() > 1:
@@ -56,6 +57,14 @@ def charts(
         if curves:
             made.append(Chart(f"{'peak of ' if peaks else ''}{title}", x_label, y_label, curves))
     return made[:MOST_CHARTS]
+
+
+def _is_shown(quantity: Quantity, rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether a quantity is shown: of a membrane the potential beside its layer or that at its nodes, not both."""
+    if quantity.mechanism or quantity.kind not in ("potential", "neutral_potential"):
+        return True
+    shown = shown_potential(quantity.place, *({k.removeprefix("peak."): v for k, v in row.items()} for row in rows[:1]))
+    return (NEUTRAL_POTENTIAL in shown) == (quantity.kind == "neutral_potential")
 
 
 def _size(values: np.ndarray) -> float:
@@ -84,6 +93,10 @@ def _chart_of(quantity: Quantity, words: Words) -> tuple[str, str]:
 
 def _name(quantity: Quantity) -> str:
     """Name of a curve on a chart whose title has the rest."""
+    if quantity.kind == "neutral_potential":
+        return f"{quantity.place}, {BESIDE}"
+    if quantity.kind == "potential" and quantity.mechanism:
+        return f"{quantity.place}, {quantity.short}"
     return quantity.short if quantity.kind in ("current", "gate") or quantity.place == "law" else quantity.place
 
 

@@ -3,7 +3,7 @@
 "use strict";
 {
 const PALETTE = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233], [148, 103, 189], [140, 86, 75]];
-const GREY = [215, 215, 215], CUT = 255, START = [0.423, 0.267];
+const GREY = [215, 215, 215], CUT = 255, NOWHERE = 65535, START = [0.423, 0.267];
 const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer;
 const rgb = colour => `rgb(${colour.join(",")})`;
 const short = value => value === 0 ? "0" : Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3 ? value.toExponential(3) : String(+value.toPrecision(5));
@@ -24,17 +24,18 @@ void main() {
 const SHARED = `#version 300 es
 precision highp float;
 in float held; in vec3 seen; in float depth_there; flat in int number;
-uniform float plane; uniform bool opened; out vec4 shown;
-void leave_out() { if (number == ${CUT} ? !opened : opened && depth_there < plane) discard; }`;
+uniform float plane; uniform bool opened; uniform bool partial; out vec4 shown;
+void leave_out() { if (number == ${CUT} ? !opened || partial : opened && depth_there < plane) discard; }`;
 const PAINT = SHARED + `
 uniform vec2 range; uniform vec2 level; uniform bool boundaries; uniform sampler2D colours; uniform vec3 palette[9];
 void main() {
   leave_out();
   float t = (held - range.x) / (range.y - range.x);
-  vec3 tint = boundaries ? palette[number == ${CUT} ? 8 : number % 8] : texture(colours, vec2(clamp(t, 0.002, 0.998), 0.5)).rgb;
+  bool nowhere = partial && held > 0.999995;
+  vec3 tint = nowhere ? palette[8] : boundaries ? palette[number == ${CUT} ? 8 : number % 8] : texture(colours, vec2(clamp(t, 0.002, 0.998), 0.5)).rgb;
   float s = (held - level.x) / level.y, wide = fwidth(s);
   float off = abs(fract(s - 0.5) - 0.5);
-  if (!boundaries && wide > 1e-9 && wide < 0.4 && t > 0.001 && t < 0.999)
+  if (!boundaries && !nowhere && wide > 1e-9 && wide < 0.4 && t > 0.001 && t < 0.999)
     tint = mix(tint, vec3(1.0), 0.75 * (1.0 - smoothstep(0.6, 1.3, off / wide)));
   vec3 n = normalize(cross(dFdx(seen), dFdy(seen)));
   shown = vec4(number == ${CUT} ? tint : tint * (0.68 + 0.32 * abs(n.z)), 1.0);
@@ -129,6 +130,7 @@ const mount = root => {
 
   let [across, up] = START, near = 1, shift = [0, 0], field = 0, frame = data.first, opened = data.opened, fit = 1;
   const boundaries = () => field >= data.fields.length;
+  const partial = () => !boundaries() && data.fields[field].patches.length > 0;  // a gate: of membranes, not of the inside
   const scale = () => data.fields[Math.min(field, data.fields.length - 1)];
 
   const matrix = () => {
@@ -153,6 +155,7 @@ const mount = root => {
     gl.uniform1f(at("reach"), reach);
     gl.uniform1f(at("plane"), data.plane);
     gl.uniform1i(at("opened"), opened ? 1 : 0);
+    gl.uniform1i(at("partial"), partial() ? 1 : 0);
   };
   const ticks = () => {
     const {limits: [low, high]} = scale(), step = roundStep((high - low) / 5), found = [];
@@ -197,7 +200,8 @@ const mount = root => {
     const chosen = scale();
     const found = chosen.arrays ??= chosen.values.map(text => new Uint16Array(bytes(text)));
     const now = found[Math.min(frame, found.length - 1)];
-    for (let i = 0; i < count; i++) held[i] = now[body.row[i]];
+    const on = chosen.patches.length ? new Set(chosen.patches) : null;  // of a gate: the boundaries that have it
+    for (let i = 0; i < count; i++) held[i] = on && !on.has(body.patch[i]) ? NOWHERE : now[body.row[i]];
     gl.bindBuffer(gl.ARRAY_BUFFER, valueBuffer);
     gl.bufferData(gl.ARRAY_BUFFER, held, gl.DYNAMIC_DRAW);
   };
@@ -243,13 +247,16 @@ const mount = root => {
     gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
     const {label, unit, low, high} = scale(), note = find("value");
     if (!pixel[3]) { note.hidden = true; return; }
-    const value = low + (pixel[0] * 256 + pixel[1]) / 65535 * (high - low);
+    const step = pixel[0] * 256 + pixel[1], value = low + step / 65535 * (high - low);
     const name = pixel[2] === CUT ? "inside" : data.names[pixel[2]] || "surface";
-    note.textContent = boundaries() ? name : `${label} ${short(+value.toPrecision(4))} ${unit} (${name})`;
+    const nowhere = boundaries() || (partial() && step === NOWHERE);
+    const what = partial() ? label.split(" of ")[0] : label;
+    note.textContent = nowhere ? name : `${what} ${short(+value.toPrecision(4))}${unit && ` ${unit}`} (${name})`;
     note.hidden = false;
     note.style.left = `${Math.max(4, Math.min(x + 12, box.width - note.offsetWidth - 4))}px`;
     note.style.top = `${Math.max(4, event.clientY - box.top - 30)}px`;
   };
+  const forget = () => { find("value").hidden = true; };
   const turn = (x, y) => { across += x; up = Math.max(-1.57, Math.min(1.57, up + y)); later(); };
   const zoom = (factor, x = 0, y = 0) => {  // the point (x, y) from the middle stays where it is
     const before = near;
@@ -262,15 +269,21 @@ const mount = root => {
     return [x - box.left - box.width / 2, box.height / 2 - (y - box.top)];
   };
   const pointers = new Map();
+  let travelled = 0;  // pixels since the first finger came down: a tap shows a value, the end of a turn does not
   const pair = () => {
     const [[a, b], [c, d]] = [...pointers.values()];
     return {x: (a + c) / 2, y: (b + d) / 2, apart: Math.hypot(a - c, b - d)};
   };
-  canvas.addEventListener("pointerdown", e => { pointers.set(e.pointerId, [e.clientX, e.clientY]); canvas.setPointerCapture(e.pointerId); });
+  canvas.addEventListener("pointerdown", e => {
+    travelled = pointers.size ? Infinity : 0;
+    pointers.set(e.pointerId, [e.clientX, e.clientY]);
+    canvas.setPointerCapture(e.pointerId);
+  });
   canvas.addEventListener("pointermove", e => {
     const from = pointers.get(e.pointerId);
     if (!from) { under(e); return; }
-    find("value").hidden = true;
+    forget();
+    travelled += Math.hypot(e.clientX - from[0], e.clientY - from[1]);
     const two = pointers.size === 2 ? pair() : null;
     pointers.set(e.pointerId, [e.clientX, e.clientY]);
     if (two) {
@@ -282,9 +295,12 @@ const mount = root => {
       later();
     } else turn((from[0] - e.clientX) / 150, (e.clientY - from[1]) / 150);
   });
-  const release = e => { if (pointers.delete(e.pointerId) && e.type === "pointerup" && e.pointerType !== "mouse") under(e); };
+  const release = e => {
+    if (pointers.delete(e.pointerId) && e.type === "pointerup" && e.pointerType !== "mouse" && travelled < 8) under(e);
+  };
   for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, release);
-  canvas.addEventListener("pointerleave", () => { find("value").hidden = true; });
+  // A finger leaves as soon as it is lifted; the value of a tap stays.
+  canvas.addEventListener("pointerleave", e => { if (e.pointerType === "mouse") forget(); });
   canvas.addEventListener("contextmenu", e => e.preventDefault());
   canvas.addEventListener("wheel", e => {
     e.preventDefault();
@@ -299,8 +315,8 @@ const mount = root => {
   find("reset").addEventListener("click", reset);
   find("cut").checked = opened;
   find("cut").addEventListener("change", e => { opened = e.target.checked; later(); });
-  find("field").addEventListener("change", e => { field = +e.target.value; values(); scaleOfColours(); later(); });
-  root.addEventListener("frame", e => { frame = e.detail; values(); later(); });
+  find("field").addEventListener("change", e => { field = +e.target.value; values(); scaleOfColours(); forget(); later(); });
+  root.addEventListener("frame", e => { frame = e.detail; values(); forget(); later(); });
   new ResizeObserver(() => { measure(); later(); }).observe(canvas);
   values();
   scaleOfColours();

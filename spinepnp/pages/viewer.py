@@ -32,12 +32,14 @@ class Field:
         unit: unit of the values.
         scale: scale of colours.
         values: values at the times that are shown, shape (times, nodes); one time of a steady state.
+        patches: numbers of the boundaries on which it is; everywhere if empty.
     """
 
     label: str
     unit: str
     scale: ColourScale
     values: np.ndarray
+    patches: tuple[int, ...] = ()
 
     def data(self) -> dict[str, Any]:
         """Plain data for the script."""
@@ -46,6 +48,8 @@ class Field:
         low, high = float(self.values.min()), float(self.values.max())
         if high <= low:
             high = low + 1.0
+        if self.patches:  # the last step tells the page that there is no value
+            high += (high - low) / (STEPS - 1)
         steps = np.round((self.values - low) / (high - low) * STEPS)
         colours = matplotlib.colormaps[self.scale.colours](np.linspace(0.0, 1.0, COLOURS), bytes=True)[:, :3]
         return {
@@ -57,6 +61,7 @@ class Field:
             "extend": self.scale.extend,
             "colours": packed(colours, np.uint8),
             "values": [packed(at_time, np.uint16) for at_time in steps],
+            "patches": list(self.patches),
         }
 
 

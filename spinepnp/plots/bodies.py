@@ -10,9 +10,10 @@ import numpy as np
 from spinepnp.meshes.simplices import shape_quality
 from spinepnp.plots.cells import is_line, is_solid, surface
 from spinepnp.plots.lines import draw_sizes, profiles
-from spinepnp.plots.scene import Scene, directions
+from spinepnp.plots.scene import PIXELS, Scene, directions
 from spinepnp.plots.style import TITLE_LINE, ColourScale, new_figure, scale_of, set_title, write
 from spinepnp.units import POTENTIAL
+from spinepnp.validation.laws.profiles import LawProfile
 
 #: Smaller side and larger side of a picture on a page, inches.
 INCHES = (2.2, 5.8)
@@ -25,7 +26,14 @@ ARROW_LENGTH = 0.045
 
 
 def draw_potential(
-    grid: Any, path: Path, title: str, *, opened: bool = True, moment: str = "", where: str = ""
+    grid: Any,
+    path: Path,
+    title: str,
+    *,
+    opened: bool = True,
+    moment: str = "",
+    where: str = "",
+    law: LawProfile | None = None,
 ) -> None:
     """Array ``potential_mV`` on the surface of a body, cut open along its axis or not; in a meridian; along a line.
 
@@ -36,11 +44,14 @@ def draw_potential(
         opened: whether a body is cut open along its axis.
         moment: time or point of a sweep of the fields.
         where: addition to the name of the potential, such as that it is beside Debye layers.
+        law: profile of the law that the fields of a line are compared with.
     """
-    write(potential_figure(grid, title, opened=opened, moment=moment, where=where), path)
+    write(potential_figure(grid, title, opened=opened, moment=moment, where=where, law=law), path)
 
 
-def potential_figure(grid: Any, title: str, *, opened: bool, moment: str = "", where: str = "") -> Any:
+def potential_figure(
+    grid: Any, title: str, *, opened: bool, moment: str = "", where: str = "", law: LawProfile | None = None
+) -> Any:
     """Figure of `draw_potential`.
 
     Args:
@@ -49,9 +60,10 @@ def potential_figure(grid: Any, title: str, *, opened: bool, moment: str = "", w
         opened: whether a body is cut open.
         moment: time or point of a sweep of the fields.
         where: addition to the name of the potential.
+        law: profile of the law that the fields of a line are compared with.
     """
     if is_line(grid):
-        return profiles(grid, title, moment, where)[0]
+        return profiles(grid, title, moment, where, law)[0]
     name = f"potential_{POTENTIAL.suffix}"
     look = scale_of(f"potential ({POTENTIAL.unit}){where}", "viridis", *grid.get_data_range(name))
     view = View(grid, opened=opened)
@@ -96,18 +108,23 @@ def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None
 class View:
     """A body, cut open along its axis or whole, or a meridian; it draws one array of a grid after another.
 
+    Args:
+        grid: grid of the body or meridian.
+        opened: whether a body is cut open.
+        pixels: larger side of pictures.
+
     Attributes:
         extent: left, right, lower and upper end of its pictures in the plane of view, um.
         flat: whether it is a meridian, and the ends are those of r and z.
     """
 
-    def __init__(self, grid: Any, *, opened: bool) -> None:
+    def __init__(self, grid: Any, *, opened: bool, pixels: int = PIXELS[1]) -> None:
         self.flat = not is_solid(grid)
         self._surface = surface(grid)
         if opened and not self.flat:
             plane = {"normal": "y", "origin": np.array(grid.center)}
             self._surface = self._surface.clip(**plane, invert=False).merge(grid.slice(**plane), merge_points=False)
-        self._scene = Scene(self._surface.points, flat=self.flat)
+        self._scene = Scene(self._surface.points, flat=self.flat, pixels=pixels)
         self.extent = self._scene.extent
 
     def picture(self, name: str, look: ColourScale) -> np.ndarray:
@@ -141,32 +158,52 @@ def page(
     Returns:
         The figure, matplotlib's images in it, and the title.
     """
-    import matplotlib.cm
-    import matplotlib.colors
-
     left, right, low, high = extent
     width, height = (INCHES[1] * side / max(right - left, high - low) for side in (right - left, high - low))
     figure = new_figure(len(pictures) * (max(width, INCHES[0]) + 1.4), max(height, INCHES[0]) + 0.7)
     figure.set_layout_engine("compressed", wspace=0.08)  # ticks of the second stay clear of the scale of the first
     images = []
     for axes, (picture, look) in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
-        images.append(axes.imshow(picture, extent=extent))
-        colours = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(*look.limits), look.colours)
-        bar = figure.colorbar(
-            colours, ax=axes, label=look.label, extend=look.extend, shrink=0.75, aspect=25, ticks=look.levels
-        )
-        bar.ax.hlines(look.levels, *bar.ax.get_xlim(), colors="white", linewidths=0.6)  # as the lines of the picture
-        if flat:
-            axes.set_xlabel("r (um)")
-            axes.set_ylabel("z (um)" if len(images) == 1 else "")
-            axes.spines[["top", "right"]].set_visible(False)
-        else:
-            axes.set_axis_off()
-            _draw_length(axes, extent)
-            _draw_arrows(axes, extent)
+        images.append(show(axes, picture, extent, flat=flat))
+        if flat and len(images) > 1:
+            axes.set_ylabel("")
+        draw_scale(figure, axes, look, shrink=0.75)
     above = set_title(figure, title, moment)
     figure.set_figheight(figure.get_figheight() + TITLE_LINE * above.get_text().count("\n"))
     return figure, images, above
+
+
+def show(axes: Any, picture: np.ndarray, extent: tuple[float, ...], *, flat: bool) -> Any:
+    """A picture on axes, with coordinates of a meridian, or a bar that tells lengths; returns matplotlib's image."""
+    image = axes.imshow(picture, extent=extent)
+    if flat:
+        axes.set_xlabel("r (um)")
+        axes.set_ylabel("z (um)")
+        axes.spines[["top", "right"]].set_visible(False)
+    else:
+        axes.set_axis_off()
+        _draw_length(axes, extent)
+        _draw_arrows(axes, extent)
+    return image
+
+
+def draw_scale(figure: Any, axes: Any, look: ColourScale, **options: Any) -> None:
+    """Scale of colours beside axes, with the lines of equal values of the pictures.
+
+    Args:
+        figure: figure of matplotlib.
+        axes: axes beside which it stands, one or a list.
+        look: the scale.
+        options: further keywords of matplotlib's `colorbar`.
+    """
+    import matplotlib.cm
+    import matplotlib.colors
+
+    colours = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(*look.limits), look.colours)
+    bar = figure.colorbar(
+        colours, ax=axes, label=look.label, extend=look.extend, aspect=25, ticks=look.levels, **options
+    )
+    bar.ax.hlines(look.levels, *bar.ax.get_xlim(), colors="white", linewidths=0.6)  # as the lines of the picture
 
 
 def _draw_length(axes: Any, extent: tuple[float, ...]) -> None:

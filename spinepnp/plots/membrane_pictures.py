@@ -27,6 +27,7 @@ from spinepnp.plots.membranes import (
 )
 from spinepnp.plots.scene import can_render
 from spinepnp.plots.style import (
+    DARK,
     PLACES,
     WIDTH,
     at_time,
@@ -50,9 +51,6 @@ MOST_TIMES = 60
 
 #: Largest number of gates that are shown over time: those that change most.
 MOST_GATES = 4
-
-#: Part of the scale of colours of times that is dark enough for curves.
-DARK = 0.88
 
 #: Colours of gates.
 GATE_COLOURS = "plasma"

@@ -1,4 +1,4 @@
-"""Picture of a triangulated surface with its patches in colour, seen from two sides and cut open."""
+"""Picture of a triangulated surface with its patches in colour, seen from below, from above and cut open."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 #: Colours of patches in their order, and of the wall.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
+#: Azimuth and elevation of the views, degrees: patches are at ends most often, which a view from the side would hide.
+VIEWS = ((20.0, -25.0), (200.0, 50.0), (20.0, 0.0))
+
 #: Colour of what no patch takes.
 WALL_COLOUR = "#d9d9d9"
 
@@ -16,7 +19,7 @@ WALL_COLOUR = "#d9d9d9"
 def draw_patches(
     points: np.ndarray, triangles: np.ndarray, values: np.ndarray, names: tuple[str, ...], path: Path
 ) -> None:
-    """Draw a surface from two sides, and cut open, with the whole of what is within.
+    """Draw a surface from below, from above, and cut open, with the whole of what is within.
 
     Args:
         points: coordinates, shape (points, 3).
@@ -32,7 +35,7 @@ def draw_patches(
 
     plotter = pyvista.Plotter(off_screen=True, shape=(1, 3), window_size=(1500, 500), border=False)
     middle, holes = 0.5 * (points.min(axis=0) + points.max(axis=0)), _holes(triangles)
-    for view, azimuth in enumerate((20.0, 200.0, 20.0)):
+    for view, (azimuth, elevation) in enumerate(VIEWS):
         plotter.subplot(0, view)
         for i, name in enumerate(names):
             for inner in (False, True):
@@ -46,7 +49,7 @@ def draw_patches(
                 if mesh.n_cells:
                     plotter.add_mesh(mesh, color=colour, label=name)
         plotter.view_xz()
-        plotter.camera.azimuth = azimuth
+        plotter.camera.azimuth, plotter.camera.elevation = azimuth, elevation
         if view == 0:
             plotter.add_legend(bcolor=None)
     plotter.screenshot(path)

@@ -64,12 +64,13 @@ class Scene:
     Args:
         points: of its surface, um, shape (points, 3).
         flat: whether it is a meridian.
+        pixels: larger side of pictures.
 
     Attributes:
         extent: left, right, lower and upper end of what it shows in the plane of view, um.
     """
 
-    def __init__(self, points: np.ndarray, *, flat: bool) -> None:
+    def __init__(self, points: np.ndarray, *, flat: bool, pixels: int = PIXELS[1]) -> None:
         os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
         import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  without it there is nothing that draws
         from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkRenderWindow
@@ -88,7 +89,7 @@ class Scene:
         self._renderer.SetBackground(1.0, 1.0, 1.0)
         self._window.SetOffScreenRendering(1)
         self._window.SetMultiSamples(0)
-        self._window.SetSize(*(FINER * int(n) for n in np.round(size / size.max() * PIXELS[1])))
+        self._window.SetSize(*(FINER * int(n) for n in np.round(size / size.max() * pixels)))
         self._window.AddRenderer(self._renderer)
         light = vtkLight()
         light.SetPosition(*LIGHT)

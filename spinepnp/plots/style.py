@@ -19,11 +19,14 @@ from spinepnp.units import TIME
 #: Colour of laws.
 LAW = "#0000a7"
 
+#: Colour of the profiles of laws, which lie on those of the solution.
+OF_LAW = "#e08e0b"
+
 #: Colour of Ohm's law.
 OHM = GREY
 
 #: Colours of probes and boundaries.
-PLACES = (LAW, COMPUTED, "#e08e0b", "#444444", "#56b4e9", "#b05fa0")
+PLACES = (LAW, COMPUTED, OF_LAW, "#444444", "#56b4e9", "#b05fa0")
 
 #: Colours of species.
 IONS = ("#008176", "#7b3294", "#d95f02", "#3f90da", "#a6761d", "#666666")
@@ -33,6 +36,9 @@ STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.
 
 #: Largest number of intervals between the lines of equal values of a picture.
 LEVELS = 14
+
+#: Part of the scale of colours of times or values that is dark enough for curves.
+DARK = 0.88
 
 #: Width of curves, points.
 WIDTH = 1.6

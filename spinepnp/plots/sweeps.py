@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
         if name in resistive:
             below[0].plot(x, column_of(rows, f"{name}.{CHORD}"), label=f"{name}, V/I", **look)
             below[0].plot(np.sort(x), column_of(rows, f"{name}.{SLOPE}")[np.argsort(x)], color=look.get("color", OHM),
-                          linewidth=1.2, label=f"{name}, dV/dI")  # fmt: skip
+                          linewidth=1.2, marker=".", label=f"{name}, dV/dI")  # fmt: skip
     for lower in below:
         lower.set_ylabel(f"resistance ({RESISTANCE.unit})")
         lower.grid(alpha=0.3)
@@ -78,15 +79,25 @@ def _draw_electroneutral(axes: Any, case: Case, rows: Sequence[dict[str, Any]], 
     order = np.argsort(x)
     for name in case.shown_boundaries:
         law = column_of(rows, f"{name}.electroneutral_{POTENTIAL_COLUMN}")[order]
-        if len(law) > 1 and np.isfinite(law).all():
-            axes.plot(x[order], law, color=LAW, linewidth=1.6, label="electroneutral law")
         slope = column_of(rows, f"{name}.{SLOPE}")
+        if len(law) > 1 and np.isfinite(law).all():
+            axes.plot(*_curve(x[order], law, slope[order]), color=LAW, linewidth=1.6, label="electroneutral law")
         if len(slope) and np.isfinite(slope).all():
             least = int(np.argmin(np.abs(x)))
             value = column_of(rows, f"{name}.{POTENTIAL_COLUMN}")[least]
             rise = slope[least] * RESISTANCE.si * (x[order] - x[least]) * CURRENT.si
             ohm = value + rise / POTENTIAL.si
             axes.plot(x[order], ohm, "--", color=OHM, linewidth=1.2, label="Ohm's law of the smallest current")
+
+
+def _curve(x: np.ndarray, V: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points of a curve through few points with known slopes, MOhm; straight lines where there are none."""
+    from scipy.interpolate import CubicHermiteSpline
+
+    if not np.isfinite(slope).all() or not (np.diff(x) > 0.0).all():
+        return x, V
+    fine = np.unique(np.concatenate([np.linspace(a, b, 21) for a, b in itertools.pairwise(x)]))
+    return fine, CubicHermiteSpline(x, V, slope * RESISTANCE.si * CURRENT.si / POTENTIAL.si)(fine)
 
 
 def marker(number: int, count: int) -> dict[str, Any]:

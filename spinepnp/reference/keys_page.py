@@ -75,7 +75,7 @@ def _heading(path: str, kind: str) -> str:
 
 
 def _section(heading: str, summary: str, keys: list[Key]) -> str:
-    rows = ["| key | takes | default | |", "|---|---|---|---|", *map(_row, keys)]
+    rows = ["| key | takes | default | meaning |", "|---|---|---|---|", *map(_row, keys)]
     return "\n".join([f"### {heading}\n", f"{summary}\n", *rows, ""])
 
 

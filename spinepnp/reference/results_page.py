@@ -48,12 +48,12 @@ def page() -> str:
 
 
 def _table(heading: str, rows: dict[str, str]) -> str:
-    lines = [f"| {heading} | |", "|---|---|", *(f"| `{name}` | {meaning} |" for name, meaning in rows.items())]
+    lines = [f"| {heading} | meaning |", "|---|---|", *(f"| `{name}` | {meaning} |" for name, meaning in rows.items())]
     return "\n".join(lines) + "\n"
 
 
 def _columns(heading: str, names: Sequence[str], columns: Sequence[Column]) -> str:
-    lines = [f"| {heading} | unit | |", "|---|---|---|"]
+    lines = [f"| {heading} | unit | meaning |", "|---|---|---|"]
     for name, column in zip(names, columns, strict=True):
         unit = f" {column.kind.unit} |" if column.kind else " |"
         lines.append(f"| `{name}` |{unit} {column.meaning} |")

@@ -143,7 +143,7 @@ BAD = [
     ("electrolyte.species.A.concentration='160 mM'", "leave 7 mM; change a concentration, balance it by"),
     ("electrolyte.species.A.name='K'", 'electrolyte.species.2.name = "K": is used twice'),
     ("electrolyte.species.A.valence=1.5", "electrolyte.species.A.valence = 1.5: must be an integer"),
-    ("electrolyte.species.Na.diffusivity='0 um^2/s'", "a diffusivity here must be greater than zero"),
+    ("electrolyte.species.Na.diffusivity='-1 um^2/s'", "a diffusivity here must be zero or greater"),
     ("electrolyte.species=[]", "electrolyte.species: must have at least one entry"),
     ("electrolyte.permittivity=nan", "electrolyte.permittivity = nan: must be a finite number"),
     ("electrolyte.permittivity=inf", "electrolyte.permittivity = inf: must be a finite number"),

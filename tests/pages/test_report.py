@@ -12,11 +12,13 @@ import pyvista
 import tomli_w
 
 from spinepnp.case.case import load_case
-from spinepnp.pages import body, page
+from spinepnp.pages import body, page, traces
 from spinepnp.pages.curves import thinned
 from spinepnp.pages.facts import currents_table
+from spinepnp.pages.profiles import profile_charts
 from spinepnp.plots.membranes import without_layers
 from spinepnp.plots.style import ColourScale
+from support import CASES
 from support.browser import look, needs_browser
 from support.commands import STACK, call, refused, run, run_code
 from support.interruptions import LINE, SWEEP, TRANSIENT, VALUES
@@ -197,6 +199,11 @@ def test_a_sweep_has_curves_over_its_values_and_transients_have_pages_of_their_o
     data = Page((tmp_path / "out" / "report.html").read_text()).data
     assert data["trace-1"]["x"] == "current at the top (pA)"
     assert data["frames-profiles"] == ["current at the top = 2 pA", "current at the top = 5 pA"]
+    (tmp_path / "out" / "points" / "0001.vtu").unlink()
+    assert call("report", tmp_path / "out") == 0  # without a slider the page tells which point is shown
+    assert (
+        "<h2>Profiles <small>current at the top = 5 pA</small></h2>" in (tmp_path / "out" / "report.html").read_text()
+    )
     varied = 'vary = "boundaries.top.current.value"\nvalues = ["20 pA", "50 pA"]\n'
     (tmp_path / "case.toml").write_text(
         TRANSIENT.replace("10 ms", "1 ms").replace('"2 ms", "5 ms"', '"0.5 ms"') + varied
@@ -210,6 +217,76 @@ def test_a_sweep_has_curves_over_its_values_and_transients_have_pages_of_their_o
 def test_an_option_of_batches_is_refused(transient, capfd):
     error = refused(capfd, "report", transient, "--x", "time")
     assert "--x" in error
+
+
+def test_profiles_have_the_law_of_each_frame_dashed():
+    study = 'study={kind = "steady"}'
+    laws = [load_case(CASES / "cylinder_iv.toml", [study, f'boundaries.top.current.value="{i} pA"']).law_profile()
+            for i in (10, 50)]  # fmt: skip
+    line = pyvista.UnstructuredGrid({pyvista.CellType.LINE: np.array([[0, 1]])}, np.eye(3)[[2, 0]])
+    for name in ("potential_mV", "concentration_mM.C"):
+        line.point_data[name] = np.arange(2.0)
+    fields = body.read_frames([("10 pA", line), ("50 pA", line)])
+    charts = profile_charts(fields, laws)
+    assert [[curve.name for curve in chart.curves] for chart in charts] == [["potential", "law"], ["C", "law"]]
+    law = charts[0].curves[1]
+    assert law.x[-1] == pytest.approx(1.0)  # um
+    assert law.y[:, -1] == pytest.approx([1e3 * law.potential[-1] for law in laws])  # mV
+    assert law.dash
+    assert [len(chart.curves) for chart in profile_charts(fields, [laws[0], None])] == [1, 1]
+
+
+def test_curves_of_membranes_are_beside_layers_that_cells_do_not_resolve():
+    """As in the table and in trace.png; the potential of a load has a name of its own."""
+    known = {"cap.area_um2": 1.0, "base.area_um2": 1.0, "layers_unresolved": "cap"}
+    columns = ("base.potential_mV", "base.load.potential_mV", "cap.potential_mV", "cap.neutral_potential_mV")
+    rows = [{"time_ms": t} | {name: t + i for i, name in enumerate(columns)} | known for t in (0.0, 1.0)]
+    (chart,) = traces.charts(rows, "time_ms", "time (ms)")
+    assert [curve.name for curve in chart.curves] == ["base", "base, load", "cap, beside its layer"]
+    assert chart.curves[2].y == pytest.approx([3.0, 4.0])
+    (chart,) = traces.charts([row | {"layers_unresolved": "-"} for row in rows], "time_ms", "time (ms)")
+    assert [curve.name for curve in chart.curves] == ["base", "base, load", "cap"]
+    peaks = [{"x": row["time_ms"], **known, **{f"peak.{name}": row[name] for name in columns}} for row in rows]
+    (chart,) = traces.charts(peaks, "x", "x", peaks=True)
+    assert [curve.name for curve in chart.curves] == ["base", "base, load", "cap, beside its layer"]
+
+
+class TestGates:
+    """Gates of membranes can be chosen in the viewer; they have values on their boundary only."""
+
+    @pytest.fixture
+    def square(self):
+        """A meridian of two triangles with gates at the wall, r = 1, and a mark without facets."""
+        corners = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+        grid = pyvista.UnstructuredGrid({pyvista.CellType.TRIANGLE: np.array([[0, 1, 2], [0, 2, 3]])}, corners)
+        grid.point_data["gate.wall.Kv.rtm_n"] = np.array([0.0, 0.25, 0.5, 0.0])
+        grid.point_data["gate.lost.Kv.rtm_n"] = np.full(4, 0.5)
+        grid.point_data["membrane.wall"] = np.array([0.0, 1.0, 1.0, 0.0])
+        grid.point_data["concentration_mM.Na"] = np.full(4, 10.0)
+        grid.point_data["potential_mV"] = np.arange(4.0)
+        for name, code in {"base": 2, "top": 4, "wall": 0}.items():
+            grid.field_data[f"boundary.{name}"] = np.array([code])
+        return grid
+
+    def test_they_are_fields_of_their_boundary(self, square):
+        fields = body.read_frames([("t = 0 ms", square), ("t = 1 ms", square)])
+        data = body.body_of(fields, body.looks_of(fields), opened=True).data()
+        potential, sodium, gate = data["fields"]
+        assert (potential["label"], sodium["label"]) == ("potential", "Na")
+        assert (gate["label"], gate["unit"]) == ("open fraction rtm_n of Kv at the wall", "")
+        assert [data["names"][number] for number in gate["patches"]] == ["wall"]
+        assert potential["patches"] == sodium["patches"] == []
+        assert gate["limits"] == [0.25, 0.5]  # not of what stands at other nodes
+        steps = array(gate["values"][0], "<u2")
+        assert steps.max() < 65535  # which is no value
+        values = gate["low"] + steps / 65535.0 * (gate["high"] - gate["low"])
+        points = array(data["points"], "<f4").reshape(-1, 2)
+        nearest = [square.find_closest_point((*point, 0.0)) for point in points]
+        assert values == pytest.approx(square["gate.wall.Kv.rtm_n"][nearest], abs=1e-5)
+
+    def test_the_axis_has_none(self, square):
+        charts = profile_charts(body.read_frames([("", square)]))
+        assert [chart.title for chart in charts] == ["potential (mV)", "Na (mM)"]
 
 
 class TestLargeMeshes:
@@ -279,7 +356,29 @@ if (seen.drawn) {
   point("pointermove", 60);
   point("pointerup", 60);
   canvas.dispatchEvent(new WheelEvent("wheel", {deltaY: -100, cancelable: true}));
-  viewer.querySelector('[data-part="reset"]').click();
+  const reset = viewer.querySelector('[data-part="reset"]'), drawn = () => new Promise(requestAnimationFrame);
+  const zoom = () => parseFloat(viewer.querySelector('[data-part="bar"]').style.width)
+    / parseFloat(viewer.querySelector('[data-part="length"]').textContent);
+  const finger = (kind, id, x) => canvas.dispatchEvent(new PointerEvent(kind, {clientX: box.left + box.width / 2 + x,
+    clientY: box.top + box.height / 2, pointerId: id, pointerType: "touch"}));
+  reset.click();
+  await drawn();
+  const start = zoom();
+  finger("pointerdown", 2, -10);
+  finger("pointerdown", 3, 10);
+  finger("pointermove", 2, -15);
+  finger("pointermove", 3, 15);
+  finger("pointerup", 2, -15);
+  finger("pointerup", 3, 15);
+  finger("pointerleave", 3, 15);
+  await drawn();
+  seen.pinched = zoom() / start;
+  seen.quiet = viewer.querySelector('[data-part="value"]').hidden;
+  finger("pointerdown", 2, 0);
+  finger("pointerup", 2, 0);
+  finger("pointerleave", 2, 0);
+  seen.tapped = viewer.querySelector('[data-part="value"]').hidden ? "" : told();
+  reset.click();
 }
 const slider = document.querySelector("[data-frames] input");
 if (slider) {
@@ -309,6 +408,9 @@ def test_a_browser_shows_it_at_three_widths(transient, tmp_path):
             assert seen["value"].startswith("potential ")
             assert seen["value"].endswith("mV (inside)")
             assert seen["boundary"] == "wall"
+            assert seen["pinched"] == pytest.approx(1.5, rel=0.01)
+            assert seen["quiet"]
+            assert seen["tapped"] == "wall"
 
 
 def test_a_load_is_no_mechanism_in_the_table_of_currents():

@@ -9,6 +9,7 @@ import os
 import pkgutil
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -21,6 +22,7 @@ import pandas
 import pytest
 import tomli_w
 import typer
+from docutils import nodes
 from nbclient import NotebookClient
 
 from spinepnp.case.case import make_case
@@ -35,7 +37,9 @@ from spinepnp.solvers.problem.columns import GROUPS, STEP, SUMMARY
 from spinepnp.validation import gnp
 from spinepnp.validation.gnp import data, table
 from spinepnp.validation.laws.catalogue import LAWS
+from spinepnp.validation.suite.plan import load_subjects
 from support import CASES, ROOT
+from support.browser import look, needs_browser
 from support.charged_cases import BATH
 from support.ions import ion
 
@@ -142,6 +146,61 @@ def test_the_theory_has_its_formulas_and_its_functions(pages, site):
     assert sum("files/" in address and "#" in address for address in theory.leads) > 70
 
 
+def test_the_search_has_the_texts_of_all_sections_on_its_own_page_only(pages, site):
+    text = (site / "_static" / "texts.js").read_text().removeprefix("const PAGE_TEXTS = ").rstrip().rstrip(";")
+    texts = json.loads(text)
+    scripts = {"_static/texts.js", "_static/search.js"}
+    for path, page in pages.items():
+        assert {urlsplit(address).path for address in page.loads} >= scripts or path.name != "search.html"
+        assert not any("texts.js" in address for address in page.loads) or path.name == "search.html"
+    assert {f"{name}.html" for name in texts} <= {path.relative_to(site).as_posix() for path in pages}
+    for name, sections in texts.items():
+        assert sections, name
+        for anchors, _ in sections:
+            assert set(anchors) <= pages[site / f"{name}.html"].anchors, name
+    assert any("Poisson" in own for _, own in texts["docs/theory"])
+    assert not any("frac{" in own for _, own in texts["docs/theory"])
+
+
+def test_texts_of_formulas_are_read_without_signs_of_latex():
+    from site_parts.search import text_of
+
+    paragraph = nodes.paragraph("", "", nodes.Text("falls by "), nodes.math("", r"V_T\, \lambda_D"), nodes.Text(" ("))
+    paragraph += [nodes.literal("", "layer"), nodes.Text(")\nhere.")]
+    items = nodes.bullet_list("", nodes.list_item("", paragraph), nodes.list_item("", nodes.paragraph("", "Two.")))
+    assert text_of(items) == "falls by V_T lambda_D (layer) here. Two."
+
+
+#: What a person sees of code on a page: a button on each block, commands that break, and where a copy goes.
+ON_A_PAGE = """
+const blocks = [...document.querySelectorAll("div.highlight")];
+seen.blocks = [blocks.length, document.querySelectorAll("div.highlight > button.copy").length];
+const commands = [...document.querySelectorAll("pre.commands")];
+seen.cut = commands.filter(pre => pre.scrollWidth > pre.clientWidth + 1).length;
+seen.commands = commands.length;
+let copied = "";
+Object.defineProperty(navigator, "clipboard", {value: {writeText: async text => { copied = text; }}});
+blocks.find(block => block.textContent.includes("run cases/")).querySelector("button").click();
+await null;
+seen.copied = copied;
+"""
+
+
+@needs_browser
+def test_a_browser_shows_code_with_buttons_and_whole_commands(site, tmp_path):
+    shutil.copytree(site / "_static", tmp_path / "_static")
+    (tmp_path / "docs").mkdir()
+    shutil.copy(site / "docs" / "tutorial.html", tmp_path / "docs")
+    for (_, width), seen in look(
+        tmp_path / "docs", [tmp_path / "docs" / "tutorial.html"], ON_A_PAGE, (360, 1280)
+    ).items():
+        assert seen["scroll"] <= seen["width"] <= width
+        assert seen["blocks"][0] == seen["blocks"][1] > 20
+        assert seen["commands"] > 15
+        assert seen["cut"] == 0
+        assert seen["copied"] == "./spine run cases/cylinder_iv.toml"
+
+
 # --- the reference of the Python interface
 
 #: Modules with public names.
@@ -203,6 +262,37 @@ def test_the_gallery_is_that_of_the_validation_cases():
         assert page.count(f"/{picture.name})") == 1
     for path in (ROOT / "cases" / "validation").glob("*.toml"):
         assert f"    ./spine validate {path.stem}\n" in page
+
+
+def test_what_the_gallery_says_was_measured_has_passed():
+    from site_parts import gallery
+
+    checks = {subject.name: subject.plan for subject in load_subjects(ROOT / "cases" / "validation", [], full=True)}
+    measured = json.loads(gallery.MEASURED.read_text())
+    assert len(measured) > 70
+    for name, entry in measured.items():
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", entry["date"])
+        for number in entry["numbers"]:
+            within = max(number["error"] or 0.0, number["estimate"] or 0.0) <= number["tolerance"] * 1.05  # two digits
+            assert within or checks[name].neurons, name  # of these some are expected to differ
+
+
+def test_results_of_a_record_replace_those_of_its_cases(tmp_path, monkeypatch):
+    from site_parts import gallery
+
+    monkeypatch.setattr(gallery, "MEASURED", tmp_path / "measured.json")
+    gallery.MEASURED.write_text('{"other": {"date": "2026-01-01", "numbers": []}}')
+    rows = [{"case": "line", "quantity": "V", "point": p, "why": "w", "tolerance": 1e-3, "passed": True, "error": e,
+             "estimate": 2e-6} for p, e in (("1", 1e-5), ("2", -3.21e-5))]  # fmt: skip
+    (tmp_path / "report.json").write_text(json.dumps(rows))
+    gallery.take_results(tmp_path / "report.json")
+    written = json.loads(gallery.MEASURED.read_text())
+    assert list(written) == ["line", "other"]
+    (number,) = written["line"]["numbers"]
+    assert (number["error"], number["estimate"], number["points"]) == (3.2e-5, 2e-6, 2)
+    (tmp_path / "report.json").write_text(json.dumps([*rows, rows[0] | {"passed": False}]))
+    with pytest.raises(SystemExit, match="line has failed"):
+        gallery.take_results(tmp_path / "report.json")
 
 
 # --- commands

@@ -55,7 +55,9 @@ FACADES = (
 
 
 #: Laws of cases, which know geometries and boundaries; all other laws are formulas.
-OF_CASES = tuple(f"spinepnp.validation.laws.{name}" for name in ("catalogue", "assumptions", "geometric_factors"))
+OF_CASES = tuple(
+    f"spinepnp.validation.laws.{name}" for name in ("catalogue", "assumptions", "geometric_factors", "profiles")
+)
 
 #: Parts that run where DOLFINx is not installed, with what they may import beside the ground floor and each other.
 PURE = {"validation.laws": (), "validation.gnp": ("spinepnp.validation.laws",), "validation.reference": ()}

@@ -6,9 +6,11 @@ import pytest
 import pyvista
 
 from spinepnp.case.case import load_case
-from spinepnp.plots import membrane_labels, membrane_outline, membranes, style, sweeps, traces
+from spinepnp.plots import membrane_labels, membrane_outline, membranes, pictures, style, sweeps, traces
 from spinepnp.plots.bodies import page
-from spinepnp.plots.lines import profiles
+from spinepnp.plots.lines import profiles, sweep_profiles
+from spinepnp.plots.multiples import sweep_figure
+from spinepnp.plots.scene import can_render
 from support import CASES
 
 TITLE = "A synapse on a spine: AMPA and NMDA receptors, a living membrane, and the dendrite as a load"
@@ -102,6 +104,97 @@ def test_all_points_of_a_sweep_are_within_the_axes_and_none_covers_another(synap
         assert line.get_markersize() > 4.0
     assert len({(line.get_marker(), line.get_markersize()) for line in points}) == 2
     assert {line.get_markerfacecolor() for line in points} == {"none"}
+
+
+@pytest.fixture(scope="module")
+def nine():
+    """A sweep of a line over nine currents."""
+    values = ", ".join(f'"{i} pA"' for i in range(1, 10))
+    study = f'study={{kind = "sweep", vary = "boundaries.top.current.value", values = [{values}]}}'
+    return load_case(CASES / "cylinder_iv.toml", [study, 'geometry.dimension="1d"', "mesh={}"])
+
+
+def line(slope):
+    """A line of 1 um with the fields of a cylinder."""
+    grid = pyvista.UnstructuredGrid({pyvista.CellType.LINE: np.array([[0, 1], [1, 2]])}, np.diag([0.0, 0.5, 1.0]))
+    grid.points[:, 1:] = 0.0
+    grid["potential_mV"] = slope * grid.points[:, 0]
+    grid["concentration_mM.C"] = grid["concentration_mM.A"] = 167.0 + slope * grid.points[:, 0]
+    return grid
+
+
+class TestSweeps:
+    """A picture shows several values of a sweep, at most six, on one scale."""
+
+    def test_points_are_those_with_fields_at_even_distances(self, nine, tmp_path):
+        assert pictures.sweep_points(nine, tmp_path) == []
+        (tmp_path / "points").mkdir()
+        for i in (0, 1, 2, 4, 5, 6, 7, 8):
+            line(1.0).save(tmp_path / "points" / f"{i + 1:04d}.vtu")
+        (tmp_path / "points" / "0004.vtu").write_text("cut off")
+        found = pictures.sweep_points(nine, tmp_path)
+        assert [point.value for point in found] == ["1 pA", "2 pA", "5 pA", "6 pA", "8 pA", "9 pA"]
+        assert [point.case.boundaries["top"].injections[0].value for point in found][-1] == pytest.approx(9e-12)
+
+    def test_lines_are_curves_with_their_laws(self, nine):
+        points = [(value, line(slope), nine.with_value(nine.study.vary, value).law_profile())
+                  for value, slope in (("1 pA", 1.0), ("9 pA", 9.0))]  # fmt: skip
+        figure = sweep_profiles(points, "title")
+        assert [axes.get_ylabel() for axes in figure.axes] == ["potential (mV)", "C (mM)", "A (mM)"]
+        for axes in figure.axes:
+            assert len(axes.lines) == 4
+            assert [curve.get_linestyle() for curve in axes.lines] == ["-", "-", "--", "--"]
+        assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["1 pA", "9 pA", "law"]
+        law = figure.axes[0].lines[-1]
+        assert law.get_xdata()[-1] == pytest.approx(1.0)  # um
+        ratio = 9e-18 / 2.02482e-16  # I L / (2 D F C S)
+        assert law.get_ydata()[-1] == pytest.approx(25.26 * np.log1p(ratio), rel=1e-5)  # mV
+        only = sweep_profiles([(value, grid, None) for value, grid, _ in points], "title")
+        assert [text.get_text() for text in only.axes[0].get_legend().get_texts()] == ["1 pA", "9 pA"]
+
+    def test_a_law_beyond_its_limit_is_not_drawn(self, nine):
+        beyond = nine.with_value(nine.study.vary, "-9 nA").law_profile()
+        upper, lower = profiles(line(1.0), "", law=beyond)[0].axes
+        assert (len(upper.lines), len(lower.lines)) == (1, 2)
+        within = nine.with_value(nine.study.vary, "9 pA").law_profile()
+        upper, lower = profiles(line(1.0), "", law=within)[0].axes
+        assert (len(upper.lines), len(lower.lines)) == (2, 4)
+
+    @pytest.mark.skipif(not can_render(), reason="no library to draw without a screen")
+    def test_meridians_stand_side_by_side_on_one_scale(self):
+        def meridian(slope):
+            grid = pyvista.Plane(i_resolution=2, j_resolution=4, i_size=0.2).triangulate().cast_to_unstructured_grid()
+            grid["potential_mV"] = slope * grid.points[:, 1]
+            return grid
+
+        figure = sweep_figure([(f"{i} pA", meridian(i)) for i in (1, 5, 20)], "", opened=True, moment="by current")
+        figure.draw_without_rendering()
+        *panels, scale = figure.axes
+        assert [axes.get_title() for axes in panels] == ["1 pA", "5 pA", "20 pA"]
+        assert scale.get_ylim() == pytest.approx((-10.0, 10.0))
+        assert {round(value, 6) for value in scale.get_yticks()} >= {-8.0, 0.0, 8.0}
+        images = [np.asarray(axes.images[0].get_array()).astype(int) for axes in panels[::2]]
+        height, width = images[0].shape[:2]
+        dark, bright = (image[[height // 4, 3 * height // 4], width // 2] for image in images)
+        assert abs(dark[1] - dark[0]).max() < 0.3 * abs(bright[1] - bright[0]).max()
+
+    @pytest.mark.skipif(not can_render(), reason="no library to draw without a screen")
+    @pytest.mark.parametrize(("ratio", "alike"), [(2.0, True), (50.0, False)])
+    def test_bodies_of_like_size_have_one_scale_of_lengths(self, ratio, alike):
+        grids = [pyvista.Plane(i_resolution=1, j_resolution=1, i_size=size).triangulate() for size in (1.0, ratio)]
+        for grid in grids:
+            grid["potential_mV"] = grid.points[:, 1]
+        points = [("a", grids[0].cast_to_unstructured_grid()), ("b", grids[1].cast_to_unstructured_grid())]
+        one, other, _ = sweep_figure(points, "", opened=True).axes
+        assert (np.ptp(one.get_xlim()) == pytest.approx(np.ptp(other.get_xlim()))) == alike
+
+
+def test_the_electroneutral_curve_of_a_few_points_is_smooth():
+    """Through points of V = V_T ln(1 + I/I_0) with their slopes, MOhm."""
+    current, fine = np.array([10.0, 50.0, 100.0]), np.linspace(10.0, 100.0, 41)
+    x, V = sweeps._curve(current, 25.0 * np.log1p(current / 80.0), 25e3 / (80.0 + current))
+    assert np.interp(fine, x, V) == pytest.approx(25.0 * np.log1p(fine / 80.0), abs=0.02)
+    assert sweeps._curve(current, current, np.full(3, np.nan))[0] is current
 
 
 def test_marks_of_a_tiny_membrane_do_not_cover_each_other():

@@ -234,7 +234,7 @@ def test_a_failure_of_gmsh_is_a_failed_run(tmp_path, monkeypatch):
 
 
 def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(pictures, "draw_potential", lambda *arguments, **_: 1 / 0)
+    monkeypatch.setattr(pictures, "sweep_figure", lambda *arguments, **_: 1 / 0)
     assert call("run", TWO, "--output", str(tmp_path / "out"), *COARSE) == 0
     assert "a picture could not be drawn: division by zero" in capfd.readouterr().err
 

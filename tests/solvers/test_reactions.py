@@ -372,7 +372,8 @@ class TestSolvers:
     @pytest.mark.parametrize(("formulation", "degree"), [("density", 1), ("nodal", 1), ("density", 2)])
     def test_blocks_have_the_answer_of_a_factorisation(self, comm, formulation, degree):
         mesh = tube(comm, "100 nm" if degree == 1 else "200 nm", degree, "3d")
-        electrolyte = solution_of(*TWO_BUFFERS, reactions=BOTH, equilibrate=True)
+        swap = {"equation": "CaD + B <-> CaB + D", "forward": "1e9 1/(M s)", "backward": "1e9 1/(M s)"}
+        electrolyte = solution_of(*TWO_BUFFERS, reactions=(*BOTH, swap)[: 4 - degree], equilibrate=True)
         direct, block = (
             steady(mesh, electrolyte, INJECTED, formulation=formulation, linear=linear, petsc=petsc)[0]
             for linear, petsc in (("direct", {}), ("block", {"ksp_rtol": 1e-6}))
@@ -475,7 +476,7 @@ class TestCharges:
     @pytest.mark.parametrize("dimension", ["1d", "axisymmetric"])
     def test_a_membrane_sees_the_neutral_solution_beside_its_layer(self, comm, dimension):
         """Traces of a GHK current, with a charged immobile buffer in place of a fixed charge."""
-        ghk = {"name": "leak", "law": "ghk", "permeability": {"C": "1e-3 m/s"}, "traces": "local"}
+        ghk = {"name": "leak", "law": "ghk", "permeability": {"C": "1e-3 m/s"}}
         outside = {"concentrations": {"C": "20 mM", "A": "20 mM"}}
         wall = Boundary(mechanism=[ghk], outside=outside, capacitance={"value": "0.01 F/m^2", "outside": "-30 mV"})
         mesh = tube(comm, "100 nm", dimension=dimension)

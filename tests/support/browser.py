@@ -17,7 +17,7 @@ WIDTHS = (360, 1280, 1920)
 
 #: What is asked of every page: images, parts wider than the window, and the width of the page.
 PROBE = """<script>
-addEventListener("load", () => setTimeout(() => {{
+addEventListener("load", () => setTimeout(async () => {{
   const bad = [...document.images].filter(i => !i.complete || i.naturalWidth === 0).length;
   const wide = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1
     && !e.closest(".scroll")).map(e => e.tagName);
@@ -27,6 +27,18 @@ addEventListener("load", () => setTimeout(() => {{
   document.title = JSON.stringify(seen);
 }}, 300));
 </script></head>"""
+
+
+#: What collects the answers of all frames, once they are there: on a busy machine that takes its time.
+COLLECT = """<script>
+const frames = [...document.querySelectorAll("iframe")];
+const collect = left => {
+  const titles = frames.map(frame => frame.contentDocument.title);
+  if (left && !titles.every(title => title.startsWith("{"))) setTimeout(() => collect(left - 1), 100);
+  else document.title = JSON.stringify(titles);
+};
+addEventListener("load", () => collect(150));
+</script>"""
 
 
 def look(folder, pages, more="", widths=WIDTHS):
@@ -48,14 +60,11 @@ def look(folder, pages, more="", widths=WIDTHS):
         for width in widths:
             frames.append(f'<iframe src="{probed.name}" width="{width}" height="800"></iframe>')
             keys.append((page, width))
-    (folder / "frames.html").write_text(
-        "".join(frames) + "<script>setTimeout(() => { document.title = JSON.stringify("
-        "[...document.querySelectorAll('iframe')].map(f => f.contentDocument.title)) }, 4000)</script>"
-    )
+    (folder / "frames.html").write_text("".join(frames) + COLLECT)
     done = subprocess.run(
         [BROWSER, "--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
          "--ignore-gpu-blocklist", "--allow-file-access-from-files", "--enable-logging=stderr", "--v=0",
-         f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=8000", "--dump-dom",
+         f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=16000", "--dump-dom",
          (folder / "frames.html").as_uri()],
         capture_output=True, text=True, timeout=90,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from spinepnp.case.case import Case, make_case
 from spinepnp.meshes import generate
 from spinepnp.solvers import SteadyProblem
 from spinepnp.solvers.problem.columns import state_of
-from spinepnp.validation.laws import HyperboloidLaw, tube
+from spinepnp.validation.laws import CylinderLaw, HyperboloidLaw, assumptions, tube
 from support.commands import refusal
 
 THROAT = {"shape": "hyperboloid", "a": "50 nm", "c": "100 nm", "half_length": "500 nm", "ends": "confocal"}
@@ -74,6 +74,70 @@ def test_a_slowly_varying_tube_says_how_far_its_law_may_be_off():
     assert line.potential == pytest.approx(
         HyperboloidLaw(50e-9, 50e-9, 100e-9, 500e-9).voltage(50e-12, 2e-10, 167.0, 25.26e-3, printed=True)
     )
+
+
+TUBE = {"shape": "tube", "length": "1 um", "profile": WAVE, "dimension": "1d"}
+LEAK = {"name": "leak", "law": "ohmic", "species": "C", "conductance": "200 S/m^2", "reversal": "0 mV"}
+
+
+@pytest.mark.parametrize("ends", [("base", "top"), ("top", "base")])
+@pytest.mark.parametrize(
+    ("geometry", "law"),
+    [
+        (CYLINDER, "cylinder"),
+        ({**CONE, "base_radius": "100 nm", "top_radius": "80 nm"}, "electroneutral"),
+        (TUBE, "electroneutral"),
+        (THROAT, "hyperboloid"),
+        ({**THROAT, "ends": "flat", "dimension": "1d"}, "electroneutral"),
+        (CYLINDER, "leaky_neck"),
+    ],
+)
+def test_the_profile_of_a_law_goes_from_the_ground_to_what_the_law_says(geometry, law, ends):
+    boundaries = {"wall": {"mechanism": [LEAK]}} if law == "leaky_neck" else {}
+    posed = case(geometry, law, ends=ends, boundaries=boundaries)
+    value, profile = posed.law(), posed.law_profile()
+    assert value is not None
+    assert profile is not None
+    at = slice(None) if ends[0] == "base" else slice(None, None, -1)
+    assert profile.potential[at][[0, -1]] == pytest.approx([3e-3, 3e-3 + value.potential], rel=1e-9)
+    for name, concentration in value.concentration.items():
+        assert profile.concentration[name][at][[0, -1]] == pytest.approx([167.0, concentration], rel=1e-8)
+    rising = profile.potential[at][1:] - profile.potential[at][:-1]
+    assert (rising > 0.0).all()
+    assert profile.concentration["C"] == pytest.approx(profile.concentration["A"])
+
+
+def test_profiles_between_the_ends_are_those_of_the_papers_and_of_a_cone():
+    """Paper 001, eqs. (5) and (12): of three ions; G of a cone up to z is z/(pi r r(z)), eq. (17) of a throat."""
+    posed = case(CYLINDER, "cylinder", [("Na", 1, "12 mM"), ("K", 1, "155 mM"), ("Cl", -1, "167 mM")])
+    profile = posed.law_profile()
+    law = CylinderLaw(1e-6, 50e-9, 2e-10, injected=12.0, anions=167.0, thermal_voltage=25.26e-3)
+    assert profile is not None
+    assert profile.potential[30] - 3e-3 == pytest.approx(float(law.voltage(50e-12, profile.z[30])), rel=1e-9)
+    wanted = [float(c) for c in law.concentrations(50e-12, profile.z[30])]
+    assert [profile.concentration[name][30] for name in ("Na", "K", "Cl")] == pytest.approx(wanted, rel=1e-9)
+    cone = case({**CONE, "base_radius": "100 nm", "top_radius": "80 nm", "dimension": "1d"}, "electroneutral")
+    flat = case({**THROAT, "ends": "flat", "dimension": "1d"}, "electroneutral")
+    throat = HyperboloidLaw(50e-9, 50e-9, 100e-9, 500e-9)
+    for posed, z, G in (
+        (cone, 0.5e-6, 0.5e-6 / (math.pi * 100e-9 * 90e-9)),
+        (flat, 0.1e-6, float(throat.G_printed(0.1e-6))),
+    ):
+        profile, ions = posed.law_profile(), assumptions.electroneutral_of(posed.electrolyte, "C")
+        assert profile is not None
+        place = int(abs(profile.z - z).argmin())
+        assert profile.z[place] == pytest.approx(z)
+        assert profile.potential[place] - 3e-3 == pytest.approx(float(ions.voltage(50e-12, G)), rel=1e-8)
+
+
+def test_what_has_no_profile():
+    shell = {"shape": "shell", "inner_radius": "100 nm", "outer_radius": "500 nm"}
+    assert case(shell, "electroneutral", ends=("inner", "outer")).law_profile() is None
+    open_end = {"top": {"current": {"species": "C", "value": "-300 pA"}}}
+    beyond = case(CYLINDER, "cylinder", boundaries=open_end).law_profile()
+    assert beyond is not None
+    assert math.isnan(beyond.potential[-1])
+    assert math.isnan(beyond.concentration["C"][-1])
 
 
 SLOW = {"shape": "hyperboloid", "a": "25 nm", "b": "35 nm", "c": "200 nm", "half_length": "500 nm"}

@@ -21,6 +21,7 @@ One file for each subject; every docstring states the assumptions and the range 
     chemistry, stoichiometry        binding and networks in equilibrium; what reactions conserve
     buffers                         calcium that is removed or buffered in a tube or at a channel
     assumptions                     checks of what a law assumes of a case
+    profiles                        potential and concentrations of a law along the axis of a neck
     catalogue                       laws by the name that a case file has for them
 """
 

@@ -55,6 +55,7 @@ class LawValue:
     Attributes:
         injector: name of the boundary where the current enters.
         ground: name of the grounded boundary.
+        species: name of the injected species.
         current: injected current, A.
         potential: electroneutral V(injector) - V(ground), V; not a number beyond the limiting current.
         resistance: potential over current, Ohm (the Ohmic limit at zero current).
@@ -67,6 +68,7 @@ class LawValue:
 
     injector: str
     ground: str
+    species: str
     current: float
     potential: float
     resistance: float
@@ -117,6 +119,7 @@ def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundarie
     return LawValue(
         injector=setting.injector,
         ground=setting.ground,
+        species=setting.species,
         current=current,
         potential=float(law.voltage(current)),
         resistance=float(law.resistance(current)),
@@ -186,6 +189,7 @@ def _value(
     return LawValue(
         injector=setting.injector,
         ground=setting.ground,
+        species=setting.species,
         current=current,
         potential=potential,
         resistance=potential / current if current else ohmic,
@@ -228,8 +232,8 @@ def synapse(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries
     return replace(value, ohmic_potential=law.ohmic_current() * law.ions.ohmic_resistance(G))
 
 
-def leaky_neck(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
-    """Straight neck with a current at one end and a wall through which the same species leaves by g (V - E).
+def leaky_neck_of(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[LeakyNeckLaw, Setting]:
+    """Law and setting of a straight neck with a leaky wall.
 
     Args:
         geometry: shape of the case.
@@ -246,14 +250,31 @@ def leaky_neck(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundar
     setting = setting_of("leaky_neck", geometry, electrolyte, closed, ("base", "top"))
     if mechanism.moved != (setting.species,) or boundaries[setting.ground].load is not None:
         raise refusal("leaky_neck", f"{setting.species} in the wall's mechanism, and a potential on {setting.ground}")
-    wall, ions = boundaries["wall"], electroneutral_of(electrolyte, setting.species)
     law = LeakyNeckLaw(
-        ions=ions,
+        ions=electroneutral_of(electrolyte, setting.species),
         length=geometry.length,
         radius=geometry.radius,
         conductance=mechanism.conductance_density(geometry.exact_area("wall")),
-        reversal=wall.outside_potential + mechanism.reversal - boundaries[setting.ground].ground_potential(),
+        reversal=boundaries["wall"].outside_potential
+        + mechanism.reversal
+        - boundaries[setting.ground].ground_potential(),
     )
+    return law, setting
+
+
+def leaky_neck(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
+    """Straight neck with a current at one end and a wall through which the same species leaves by g (V - E).
+
+    Args:
+        geometry: shape of the case.
+        electrolyte: ions and medium of the case.
+        boundaries: boundary conditions by name.
+
+    Raises:
+        CaseError: the case violates an assumption of the law.
+    """
+    law, setting = leaky_neck_of(geometry, electrolyte, boundaries)
+    ions = law.ions
     potential = float(law.voltage(setting.current))
     u = potential / ions.thermal_voltage
     slope = setting.current / (FARADAY * ions.diffusivity * setting.area * ions.strength(u))
@@ -261,6 +282,7 @@ def leaky_neck(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundar
     return LawValue(
         injector=setting.injector,
         ground=setting.ground,
+        species=setting.species,
         current=setting.current,
         potential=potential,
         resistance=potential / setting.current if setting.current else input_resistance,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 
 from spinepnp.geometries import Cone, Cylinder, Geometry, Hyperboloid, Shell, Tube
 from spinepnp.validation.laws import tube
 from spinepnp.validation.laws.assumptions import refusal
 from spinepnp.validation.laws.hyperboloid import HyperboloidLaw
+from spinepnp.validation.laws.tube import Values
 
 #: Largest relative gap between the bounds of G of a tube that counts as slowly varying.
 SLENDER = 0.02
+
+#: Number of heights of a profile along the axis.
+HEIGHTS = 101
 
 #: Largest relative variation of the flux over a confocal end for which an even injection is equivalent.
 EVEN = 0.02
@@ -70,13 +77,46 @@ def geometric_factor(law: str, geometry: Geometry) -> tuple[float, float, tuple[
     raise refusal(law, f'a cylinder, cone, tube, hyperboloid or shell, whose G is known, not "{geometry.shape}"')
 
 
+def factor_along(law: str, geometry: Geometry) -> tuple[Values, Values] | None:
+    """Heights along the axis of a neck, m, and G between its base and each, 1/m; ``None`` of other shapes.
+
+    In slowly varying tubes it is that of the mean over the cross-section.
+
+    Args:
+        law: name of the law that needs it, for messages.
+        geometry: shape of the case.
+    """
+    match geometry:
+        case Hyperboloid():
+            z, radius = np.linspace(-1.0, 1.0, HEIGHTS) * geometry.half_length, _mean_radius(geometry)
+        case Cylinder():
+            z, radius = np.linspace(0.0, geometry.length, HEIGHTS), lambda z: np.full_like(z, geometry.radius)
+        case Cone(base_radius=base, top_radius=top, length=length):
+            z, radius = np.linspace(0.0, length, HEIGHTS), lambda z: base + (top - base) * z / length
+        case Tube():
+            z, radius = np.linspace(0.0, geometry.length, HEIGHTS), geometry.radius
+        case _:
+            return None
+    if isinstance(geometry, Hyperboloid) and geometry.ends == "confocal":
+        return z, throat_of(geometry).G_between(-geometry.half_length, z)
+    pieces = [tube.tube(radius, start, end, pieces=4) for start, end in pairwise(z)]
+    shares = np.cumsum([0.0, *(p.lower if geometry.dimension == "1d" else p.upper for p in pieces)])
+    return z, geometric_factor(law, geometry)[0] * shares / shares[-1]
+
+
+def _mean_radius(geometry: Hyperboloid) -> Callable[[Values], Values]:
+    """Radius of the circular throat that stands for an elliptic one.
+
+    Flux density 1/S along z and in proportion to x and y: (b^2 + a^2)/4 in place of r^2/2.
+    """
+    throat = throat_of(geometry)
+    mean = np.sqrt(0.5 * (throat.a**2 + throat.b**2))
+    return lambda z: np.asarray(mean * np.sqrt(1.0 + (z / throat.c) ** 2))
+
+
 def _flat_throat(geometry: Hyperboloid) -> tube.Bounds:
     """Bounds of G of a throat with flat ends; for an elliptic one from its cross-sections."""
     throat = throat_of(geometry)
     lower = float(throat.G_printed())
-    # Flux density 1/S along z and in proportion to x and y: (b^2 + a^2)/4 in place of r^2/2.
-    mean = np.sqrt(0.5 * (throat.a**2 + throat.b**2))
-    circular = tube.tube(
-        lambda z: mean * np.sqrt(1.0 + (z / throat.c) ** 2), -throat.half_length, throat.half_length, pieces=400
-    )
+    circular = tube.tube(_mean_radius(geometry), -throat.half_length, throat.half_length, pieces=400)
     return tube.Bounds(lower, lower * circular.upper / circular.lower)

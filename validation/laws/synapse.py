@@ -130,12 +130,12 @@ class LeakyNeckLaw:
         """Current F D S sum z^2 C/L that a slope u' = 1/L carries in the bulk, A."""
         return FARADAY * self.ions.diffusivity * self.area * float(self.ions.strength(0.0)) / self.length
 
-    def voltage(self, current: float, x: float | None = None) -> Values:
+    def voltage(self, current: float, x: float | Values | None = None) -> Values:
         """Potential V(x) relative to the base, V; not a number where the injected species is used up.
 
         Args:
             current: current I at the end, A.
-            x: distance from the base, m; the length by default.
+            x: distance from the base, m, any shape; the length by default.
         """
         from scipy.integrate import solve_bvp
 
