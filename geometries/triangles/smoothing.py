@@ -18,7 +18,7 @@ WIDTHS = (0.7, 0.35)
 
 #: Distance from the smooth surface, over the edges of the remeshed surface, above which a surface is rough where half
 #: of its area is farther away: it is 0.002 of fine smooth surfaces, 0.03 of noise of 5 nm on a neck of 100 nm.
-ROUGH = 0.005
+ROUGH = 4e-3
 
 #: Rounds of Taubin's smoothing for the surface on which lengths are measured.
 TAUBIN_ROUNDS = 30
