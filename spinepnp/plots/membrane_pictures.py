@@ -207,8 +207,8 @@ def _layout(case: Case, grid: Any, parts: list[list[Stretch]], rows: int) -> tup
             axes[i, j].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(max(2, int(TICKS * inner[j]))))
             mark(axes[i, j], parts[j], inner[j], named=i == 0)
     on_line = "r (um)" if case.geometry.radial else "z (um)"
-    for last in axes[-1]:
-        last.set_xlabel(on_line if is_line(grid) else "arc length along the membrane (um)")
+    widest = int(np.argmax(inner))  # of parts side by side one has the label
+    axes[-1, widest].set_xlabel(on_line if is_line(grid) else "arc length along the membrane (um)")
     return figure, axes, figure.add_subplot(cells[:, 0]) if outlined else None
 
 

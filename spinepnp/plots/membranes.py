@@ -13,6 +13,7 @@ import numpy as np
 
 from spinepnp.case.case import Case
 from spinepnp.plots.cells import facets, is_line, is_solid
+from spinepnp.solvers.model.membrane.law_keys import INSIDE
 from spinepnp.solvers.model.membrane.traces import neutral_trace
 from spinepnp.solvers.problem.columns import NEUTRAL_POTENTIAL, POTENTIAL_COLUMN, shown_potential
 from spinepnp.units import CONCENTRATION, POTENTIAL
@@ -46,8 +47,15 @@ class Stretch:
 
 
 def membranes_of(case: Case, grid: Any) -> list[str]:
-    """Boundaries that are marked in a grid."""
-    return [name for name in case.boundaries if f"{MEMBRANE}{name}" in grid.point_data]
+    """Boundaries that are marked in a grid, but for those without gates that have no potential across by definition."""
+    marked = [name for name in case.boundaries if f"{MEMBRANE}{name}" in grid.point_data]
+    return [name for name in marked if not _is_even(case, name) or gates_of(grid, [name])]
+
+
+def _is_even(case: Case, name: str) -> bool:
+    """Whether the potential outside a membrane is that inside."""
+    outside = case.boundaries[name].outside
+    return outside is not None and outside.potential == INSIDE
 
 
 def gates_of(grid: Any, boundaries: list[str]) -> list[str]:
@@ -150,8 +158,9 @@ def _shift(case: Case, fields: Any, nodes: Any, z: np.ndarray) -> np.ndarray:
     name = f"concentration_{CONCENTRATION.suffix}."
     c = np.stack([np.asarray(fields[f"{name}{s}"])[..., nodes] for s in electrolyte.names], axis=-1) * CONCENTRATION.si
     valences = np.array([species.valence for species in electrolyte.species])
+    moves = np.array([float(species.diffusivity != 0.0) for species in electrolyte.species])
     shape = c.shape[:-1]
-    shift = neutral_trace(c.reshape(-1, len(valences)), valences, np.broadcast_to(fixed, shape).ravel()).shift
+    shift = neutral_trace(c.reshape(-1, len(valences)), valences, np.broadcast_to(fixed, shape).ravel(), moves).shift
     return shift.reshape(shape) * electrolyte.V_T / POTENTIAL.si
 
 
