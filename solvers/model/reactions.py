@@ -272,5 +272,11 @@ class ReactionNetwork:
 
 @functools.lru_cache(maxsize=64)
 def network_of(names: tuple[str, ...], mobile: tuple[bool, ...], reactions: tuple[Reaction, ...]) -> ReactionNetwork:
-    """The network of some reactions, made once; the arguments are its attributes."""
+    """The network of some reactions, made once.
+
+    Args:
+        names: names of the species.
+        mobile: whether each species moves, shape (N,).
+        reactions: reactions.
+    """
     return ReactionNetwork(names, mobile, reactions)

@@ -174,7 +174,17 @@ def page(
 
 
 def show(axes: Any, picture: np.ndarray, extent: tuple[float, ...], *, flat: bool) -> Any:
-    """A picture on axes, with coordinates of a meridian, or a bar that tells lengths; returns matplotlib's image."""
+    """Show a picture on axes.
+
+    Args:
+        axes: axes of matplotlib.
+        picture: pixels, shape (rows, columns, colours).
+        extent: left, right, bottom and top of the picture, um.
+        flat: whether it is a meridian, with coordinates; else a bar tells lengths.
+
+    Returns:
+        The image of matplotlib.
+    """
     image = axes.imshow(picture, extent=extent)
     if flat:
         axes.set_xlabel("r (um)")
