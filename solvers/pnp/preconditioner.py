@@ -189,6 +189,9 @@ class BlockPreconditioner:
         except PETSc.Error as error:  # PETSc passes on nothing but a number
             self.failure = petsc_reason(error)
             raise
+        except Exception as error:  # PETSc would pass on error code 101
+            self.failure = f"{type(error).__name__} in the block preconditioner: {error}"
+            raise
 
     def _still_serves(self) -> bool:
         """Whether the blocks are near the former ones, as in the stages of a time step, and iterations are few."""
