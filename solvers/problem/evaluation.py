@@ -16,6 +16,7 @@ from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.pnp.conservation import error_of_local_totals
+from spinepnp.solvers.pnp.variables import EdgeFluxVariables
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.neutral_potential import NeutralPotentials, membrane_names
 from spinepnp.solvers.problem.predictor import Prediction
@@ -281,9 +282,10 @@ def _relative_error(
     problem: Problem, electrolyte: Electrolyte, state: LayerState, currents: dict[str, np.ndarray]
 ) -> float:
     """Estimated relative error of the dissipation; zero where next to nothing flows. Collective."""
-    scales = problem.system.step_data.scales
+    scales, variables = problem.system.step_data.scales, problem.system.equations.fields.variables
+    along_edges = isinstance(variables, EdgeFluxVariables)
     error, dissipation, ranges = problem.dissipation.error(
-        state.concentrations, state.potential, electrolyte, along_edges=problem.discretisation.operators.along_edges
+        state.concentrations, state.potential, electrolyte, along_edges=along_edges
     )
     flow = _largest_flow(currents, electrolyte) / (FARADAY * scales.concentration * scales.length)
     # A dissipation above that of the flow is a residue of an equilibrium in concentrations.
