@@ -128,7 +128,7 @@ COMMON_UNITS: dict[str, dict[str, float]] = {
     "[length] ** 3": {"nm^3": 1e-27, "um^3": 1e-18, "m^3": 1.0},
     "[mass] * [length] ** 2 / [time] ** 3 / [current]": {"uV": 1e-06, "mV": 0.001, "V": 1.0},
     "[current]": {"fA": 1e-15, "pA": 1e-12, "nA": 1e-09, "A": 1.0},
-    "[substance] / [length] ** 3": {"uM": 0.001, "mM": 1.0, "M": 1000.0, "mol/m^3": 1.0},
+    "[substance] / [length] ** 3": {"nM": 1e-06, "uM": 0.001, "mM": 1.0, "M": 1000.0, "mol/m^3": 1.0},
     "[length] ** 2 / [time]": {"um^2/s": 1e-12, "m^2/s": 1.0, "um^2/ms": 1e-09},
     "[temperature]": {"K": 1.0},
     "[time]": {"ps": 1e-12, "ns": 1e-09, "us": 1e-06, "ms": 0.001, "s": 1.0},

@@ -302,7 +302,7 @@ ROBIN = {"species": "C", "rate": "1e-4 m/s", "outside": "100 mM"}
         ({"base": BASE, "top": {"flux": "Cl"}}, "flux.*write a table such as"),
         ({"base": BASE | {"exchange": ROBIN}}, "exchange.species.*its concentration is prescribed here too"),
         ({"top": {"exchange": ROBIN}}, "no boundary prescribes the potential"),
-        ({"base": BASE, "top": {"flux": {"species": "C", "value": "1 mol/s"}}}, "value.*the unit of an amount per time"),
+        ({"base": BASE, "top": {"flux": {"species": "C", "value": "1 mol/s"}}}, "value.*unit of an amount per time"),
         ({"base": BASE, "top": {"flux": {"species": "C", "value": "inf mol/(m^2 s)"}}}, "flux.value.*not a number"),
         ({"base": BASE, "top": {"flux": [{"species": "C", "value": "1 mol/(m^2 s)"}] * 2}}, "is listed twice"),
         ({"base": BASE | {"flux": {"species": "C", "value": "1 mol/(m^2 s)"}}}, "its concentration is prescribed"),
