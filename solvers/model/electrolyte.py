@@ -282,8 +282,8 @@ class Electrolyte(_KeysOfTerms):
         return sum(s.valence * c[s.name] for s in self.species) + self.uniform_charge
 
     def _complete(self, concentrations: dict[str, float]) -> dict[str, float]:
-        """Concentrations with those of immobile species, which are the bulk's."""
-        return concentrations | {s.name: s.concentration for s in self.species if s.diffusivity == 0.0}
+        """Concentrations with those of immobile species, which are the bulk's where they are not given."""
+        return {s.name: s.concentration for s in self.species if s.diffusivity == 0.0} | concentrations
 
     def charges_between(self, low: float, high: float) -> tuple[float, ...]:
         """Every fixed charge between two heights, adjacent regions included, mol/m^3.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from spinepnp.errors import CaseError
@@ -16,6 +18,12 @@ RELATIVE_TOLERANCE = 1e-8
 
 #: Absolute tolerance of the relaxation, over the largest concentration.
 ABSOLUTE_TOLERANCE = 1e-16
+
+#: Rate over the fastest one below which a reaction is not waited for: Newton's method finds its rest.
+SLOWEST_RATE = 1e-10
+
+#: Largest number of evaluations of the rates in the relaxation: a second of time.
+MOST_EVALUATIONS = 20_000
 
 #: Concentration over the largest one below which a species is used up.
 USED_UP = 1e-14
@@ -65,20 +73,27 @@ def equilibrium(network: ReactionNetwork, c: np.ndarray) -> np.ndarray:
 
     unit = float(np.max(c, initial=0.0)) or 1.0
 
-    def change(_: float, x: np.ndarray) -> np.ndarray:
-        forward, backward = network.rates(np.maximum(x, 0.0)[None, :] * unit)[:, 0]
-        return np.asarray(network.net.T @ (forward - backward) / unit)
-
     slopes = np.abs(network.rate_slopes(np.maximum(c, USED_UP * unit)[None, :])[0])
-    rates = slopes[slopes > 0.0]
+    rates = slopes[slopes > SLOWEST_RATE * slopes.max(initial=0.0)]
     if imbalance(network, c)[0] <= EQUILIBRIUM_TOLERANCE**2:
         return c
     if not rates.size:
         raise CaseError("electrolyte.equilibrate", NO_REST)
-    end = RELAXATION / float(rates.min())
-    found = solve_ivp(change, (0.0, end), c / unit, method="Radau", rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE).y[
-        :, -1
-    ]
+    end, calls = RELAXATION / float(rates.min()), 0
+
+    def change(_: float, x: np.ndarray) -> np.ndarray:
+        nonlocal calls
+        calls += 1
+        if calls > MOST_EVALUATIONS:
+            raise CaseError("electrolyte.equilibrate", NO_REST)
+        forward, backward = network.rates(np.maximum(x, 0.0)[None, :] * unit)[:, 0]
+        return np.asarray(network.net.T @ (forward - backward) / unit)
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):  # of steps that the integrator takes back
+        warnings.simplefilter("ignore")
+        found = solve_ivp(
+            change, (0.0, end), c / unit, method="Radau", rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE
+        ).y[:, -1]
     left = np.maximum(found, 0.0)
     present = left > USED_UP
     conserved = np.array([total.weights for total in network.totals]).reshape(-1, len(c))

@@ -69,6 +69,8 @@ def initial_state(
         concentrations, arranged = _by_region(initial, problem_data.electrolyte, weights)
     else:
         concentrations, arranged = _bulk(problem_data, weights)
+    if arranged and problem_data.electrolyte.has_chemistry:
+        remark = remark or f"{DONNAN}, but for immobile species, which keep their bulk concentrations"
     nodal = np.column_stack([concentrations, np.zeros(len(concentrations))])
     return InitialState(nodal, remark or (DONNAN if arranged else ""))
 

@@ -368,14 +368,23 @@ class TransientProblem(Problem):
             (charge != 0.0) | np.array([name not in ways for name in electrolyte.names]),
         )
 
-    @cached_property
-    def _local_totals(self) -> np.ndarray | None:
-        """Totals of immobile species at the start, mol/m^3, see `evaluate_solution`. Collective at its first use."""
-        data = self.problem_data
-        if data.initial is None or not data.electrolyte.network.local_totals:
+    def _local_totals(self, time: float) -> np.ndarray | None:
+        """Totals of immobile species at the start and what sources add until a time (s), see `evaluate_solution`.
+
+        Collective.
+        """
+        electrolyte = self.problem_data.electrolyte
+        if not electrolyte.network.local_totals:
             return None
-        weights = np.array([total.weights for total in data.electrolyte.network.local_totals])
-        return initial_concentrations(self)[: self.weights.owned] @ weights.T
+        weights = np.array([total.weights for total in electrolyte.network.local_totals])
+        return self._first_concentrations @ weights.T + time * (weights @ [s.source for s in electrolyte.species])
+
+    @cached_property
+    def _first_concentrations(self) -> np.ndarray:
+        """Concentrations at the start, mol/m^3, of the bulk or at the owned nodes. Collective at its first use."""
+        if self.problem_data.initial is None:
+            return np.array([*self.problem_data.electrolyte.bulk.values()])
+        return initial_concentrations(self)[: self.weights.owned]
 
     def _no_solve(self, reason: str) -> NewtonStatistics:
         """Statistics of a state that was not solved for."""
@@ -407,7 +416,7 @@ class TransientProblem(Problem):
             amounts=totals.amounts * unit,
             membranes=MembraneValues(rates.current[len(names) :], rates.states, rates.nodal_states),
             totals_error=self._error_of_totals(totals),
-            local_totals=self._local_totals,
+            local_totals=self._local_totals(time),
         )
         passed = totals.passed - time * self.resting
         return self.charges.add_to(solution, passed), dict(zip(self.signature.names, defect.tolist(), strict=True))

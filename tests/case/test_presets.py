@@ -11,6 +11,7 @@ from scipy.linalg import null_space
 
 from spinepnp.batch.sweep import load_sweep
 from spinepnp.case import expand_presets, load_case
+from spinepnp.case.buffers import Ligand, _total_of_capacity
 from spinepnp.case.case import make_case
 from spinepnp.case.digest import case_digest
 from spinepnp.case.preset_library import library
@@ -125,6 +126,14 @@ def test_a_capacity_is_the_slope_of_the_bound_calcium():
     bound = [total * calcium / (calcium + constant) for calcium in (0.999e-4, 1.001e-4)]
     assert (bound[1] - bound[0]) / 2e-7 == pytest.approx(20.0, rel=1e-6)
     assert {s["diffusivity"] for s in electrolyte["species"][4:]} == {"0 um^2/s"}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_capacity_is_shared_by_equal_sites(count):
+    sites = [{"count": count, "states": [{"ligand": "Ca", "forward": "1e8 1/(M s)", "backward": "100 1/s"}]}]
+    total = _total_of_capacity(20.0, sites, "electrolyte.buffers.0", {"Ca": Ligand(2, 1e-4)})
+    constant = 1e-3
+    assert count * total * constant / (constant + 1e-4) ** 2 == pytest.approx(20.0, rel=1e-12)
 
 
 def test_keys_beside_a_preset_stay():

@@ -197,8 +197,29 @@ class TestEquilibrium:
             "C": 0.05,
         }
 
+    @pytest.mark.parametrize("start", [(0.0, 0.0, 1.0), (1.0, 0.0, 0.5)])
+    def test_third_order_from_concentrations_of_zero(self, start):
+        species = [ion(name, 0, value) for name, value in zip("ABH", start, strict=True)]
+        reaction = {"equation": "2 A + B <-> H", "forward": "1e12 1/(M^2 s)", "backward": "10 1/s"}
+        found = Electrolyte(species=species, reactions=[reaction], equilibrate=True).bulk
+        a, b, h = found.values()
+        assert 1e6 * a**2 * b == pytest.approx(10.0 * h, rel=1e-9)
+        assert (a + 2.0 * h, b + h) == pytest.approx((start[0] + 2.0 * start[2], start[1] + start[2]), rel=1e-12)
+
 
 class TestContract:
+    @pytest.mark.parametrize(("chloride", "accepted"), [("150 mM", True), ("200 mM", False)])
+    def test_charge_of_immobile_ions_in_a_region_counts(self, chloride, accepted):
+        region = {"z": ["0.5 um", "1 um"], "concentrations": {"X": "50 mM", "K": "200 mM", "Cl": chloride}}
+        data = case(
+            (*KCL, ion("X", -1, 0, 0)), (), None, study={"kind": "transient", "duration": "1 ms"},
+            initial={"region": [region]},
+        )  # fmt: skip
+        if accepted:
+            make_case(data)
+        else:
+            assert "leave -50 mM" in str(refusal(make_case, data))
+
     def test_a_sweep_varies_what_was_given(self):
         """Not the equilibrium of the case itself, on top of which it would count twice."""
         study = {"kind": "sweep", "vary": "electrolyte.species.A.concentration", "values": ["10 uM", "20 uM"]}

@@ -484,3 +484,14 @@ class TestCharges:
         assert found[0].boundary["top"].potential == pytest.approx(found[1].boundary["top"].potential, rel=1e-8)
         assert found[0].boundary["top"].current["C"] == pytest.approx(found[1].boundary["top"].current["C"], rel=1e-8)
         assert abs(found[0].boundary["top"].current["C"]) > 1e-15
+
+
+def test_sources_count_in_totals_of_immobile_species(two_cells):
+    electrolyte = solution_of(
+        *KCL, ion("B", 0, 1, 0, source="1 mM/s"), ion("C", 0, 1, 0),
+        reactions=({"equation": "B <-> C", "forward": "100 1/s", "backward": "100 1/s"},),
+    )  # fmt: skip
+    with TransientProblem(two_cells, electrolyte, {"base": GROUND}) as problem:
+        step = problem.run(Schedule(duration="100 ms", tolerance=1e-3))[-1]
+    assert step.solution.volume.concentration["B"] + step.solution.volume.concentration["C"] == pytest.approx(2.1)
+    assert step.solution.conservation < 1e-12
