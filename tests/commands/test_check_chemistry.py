@@ -53,7 +53,7 @@ def test_the_bulk_before_and_after_equilibrium_is_told(comm, capsys):
     assert (before, after) == (pytest.approx(1.1e-3), pytest.approx(case.electrolyte.bulk["Ca"]))
     print_facts(case, facts, as_json=False)
     assert (
-        "electrolyte.equilibrate changed the bulk: Ca 1.1 uM -> 100.3 nM, B 100 uM -> 99.01 uM"
+        "electrolyte.equilibrate changed the bulk: Ca from 1.1 uM to 100.3 nM, B from 100 uM to 99.01 uM"
         in capsys.readouterr().out
     )
 
