@@ -75,3 +75,12 @@ def test_run_tells_small_numbers_and_conservation():
     lines = outcome_of(case, [row], {}).lines
     assert "few ions: Ca 60 +- 8, B 4000 +- 63 in the body (Poisson: sqrt(N) of ions that enter independently)" in lines
     assert "largest error of a total that reactions conserve, relative: 1.5e-14" in lines
+
+
+def test_check_lists_the_species_of_presets_and_its_cases_resolve_calcium(comm, capsys):
+    print_facts(*check_case(CASES / "calcium_dye.toml", comm), as_json=False)
+    text = capsys.readouterr().out
+    assert "Ca: valence +2, D 223 um^2/s, bulk 100 nM (Ca in cytosol)" in text
+    assert "fixed: valence 0, immobile, bulk 44.43 uM" in text
+    assert "electrolyte.balance: bulk of Cl changed from 150 mM to 150.07316 mM" in text
+    assert "warning" not in text
