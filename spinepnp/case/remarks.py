@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from spinepnp.case.case import Case
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.units import DIFFUSIVITY, to_unit
 
 #: Units of concentrations in words, with their number in one mol/m^3; the first one that gives less than a thousand.
 UNITS = (("nM", 1e6), ("uM", 1e3), ("mM", 1.0))
@@ -62,11 +61,9 @@ def _fast_calcium(case: Case) -> Iterator[str]:
     origins = case.presets or {}
     for path, origin in origins.items():
         if origin.startswith("Ca in water") and any(key.startswith("electrolyte.buffers.") for key in origins):
-            name = path.rpartition(".")[2]
-            diffusivity = next(s.diffusivity for s in case.electrolyte.species if s.name == name)
             yield (
-                f"electrolyte.species.{name} has the diffusivity of water, {to_unit(diffusivity, DIFFUSIVITY):.4g} "
-                f'{DIFFUSIVITY.unit}, beside buffers of the cytosol; write medium = "cytosol" for that of the cytosol'
+                f'{path} has the diffusivity of water beside buffers of the cytosol; write medium = "cytosol" there, '
+                "for a third of it"
             )
 
 

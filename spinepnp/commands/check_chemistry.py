@@ -84,7 +84,9 @@ def preset_lines(case: Case) -> list[str]:
         return []
     unit, lines = DIFFUSIVITY.unit, []
     for species in electrolyte.species:
-        moves = f"D {to_unit(species.diffusivity, DIFFUSIVITY):.4g} {unit}" if species.diffusivity else "immobile"
+        value = species.diffusivity
+        where = "by region" if isinstance(value, tuple) else f"{to_unit(value, DIFFUSIVITY):.4g} {unit}"
+        moves = f"D {where}" if value else "immobile"
         source = origins.get(f"electrolyte.species.{species.name}", "").partition(";")[0]
         bulk = amount(electrolyte.bulk[species.name])
         lines.append(
