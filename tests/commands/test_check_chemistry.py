@@ -6,6 +6,7 @@ import pytest
 
 from spinepnp.case.case import load_case
 from spinepnp.commands.check import check_case, print_facts
+from spinepnp.errors import CaseError
 from spinepnp.run.summary import outcome_of
 from support import CASES
 
@@ -84,3 +85,8 @@ def test_check_lists_the_species_of_presets_and_its_cases_resolve_calcium(comm, 
     assert "fixed: valence 0, immobile, bulk 44.43 uM" in text
     assert "electrolyte.balance: bulk of Cl changed from 150 mM to 150.07316 mM" in text
     assert "warning" not in text
+
+
+def test_a_charge_that_is_left_is_told_in_few_digits():
+    with pytest.raises(CaseError, match='leave -0.002 mM; change .* fixed_charge = "0.002 mM"'):
+        load_case(BUFFERED, ('electrolyte.species.CaDye.concentration="1 uM"',))
