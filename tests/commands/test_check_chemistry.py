@@ -88,5 +88,5 @@ def test_check_lists_the_species_of_presets_and_its_cases_resolve_calcium(comm, 
 
 
 def test_a_charge_that_is_left_is_told_in_few_digits():
-    with pytest.raises(CaseError, match='leave -0.002 mM; change .* fixed_charge = "0.002 mM"'):
+    with pytest.raises(CaseError, match=r'leave -0\.002 mM; change .*fixed_charge = "0\.002 mM"'):
         load_case(BUFFERED, ('electrolyte.species.CaDye.concentration="1 uM"',))
