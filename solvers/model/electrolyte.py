@@ -329,7 +329,7 @@ class Electrolyte(_KeysOfTerms):
             self.is_neutral(concentrations, fixed) for fixed in (self.uniform_charge, *regional)
         ):
             return
-        net = self.net_charge(concentrations)
+        net = float(f"{self.net_charge(concentrations):.9g}")
         charge, rest = (units.format_quantity(value, units.CONCENTRATION) for value in (net, -net))
         fixed = (units.format_quantity(fixed, units.CONCENTRATION) for fixed in dict.fromkeys(regional) if fixed)
         there = " or ".join(f'"{value}"' for value in fixed)

@@ -190,7 +190,8 @@ def _check_neutral(key: str, region: InitialRegion, electrolyte: Electrolyte) ->
         by_region = sum(part.value for part in charged if part.region[0] < middle < part.region[1])
         fixed = electrolyte.uniform_charge + by_region
         if electrolyte.neutral and not electrolyte.is_neutral(concentrations, fixed):
-            net = format_quantity(electrolyte.net_charge(concentrations) + by_region, CONCENTRATION)
+            charge = electrolyte.net_charge(concentrations) + by_region
+            net = format_quantity(float(f"{charge:.9g}"), CONCENTRATION)
             where = " to ".join(format_quantity(z, LENGTH) for z in (bottom, top))
             raise CaseError(
                 key,

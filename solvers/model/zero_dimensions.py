@@ -154,7 +154,7 @@ def _refuse_unknown(data: ProblemData) -> None:
         if term.name in KNOWN_TERMS:
             continue
         if term.is_present(electrolyte, data.boundaries):
-            raise RestError(f"{term.key} has no place in a well-stirred cell")
+            raise RestError(f"it leaves out {term.key}")
 
 
 def _held(data: ProblemData) -> tuple[np.ndarray | None, float | None]:

@@ -65,6 +65,11 @@ def expand_buffer(table: Any, key: str, ligands: Mapping[str, Ligand]) -> Expand
     Raises:
         CaseError: the short form is wrong, or a ligand is missing.
     """
+    if isinstance(table, dict) and "affinity" in table:
+        example = 'forward = "1e8 1/(M s)" and backward = "100 1/s" for 1 uM'
+        raise CaseError(
+            f"{key}.affinity", f"is backward/forward; write both rates, such as {example}", table["affinity"]
+        )
     buffer = validated(table, Buffer, key)
     entry = preset("buffers", buffer.use, f"{key}.use") if buffer.use is not None else _own(buffer, key)
     name, sites = buffer.name or entry["name"], entry["sites"]
@@ -85,7 +90,10 @@ def expand_buffer(table: Any, key: str, ligands: Mapping[str, Ligand]) -> Expand
                   _diffusivity(buffer, entry, table, key), ligands)  # fmt: skip
     amount = format_quantity(float(f"{total:.6g}"), CONCENTRATION)
     source = f"; {source_of(entry)}" if buffer.use is not None else ""
-    note = f"{buffer.use or 'a buffer of one site'}, {amount}: {', '.join(s['name'] for s in species)}{source}"
+    counted = [f"{s.get('count', 1)} {s.get('name', 'of them')}" for s in sites if s.get("count", 1) > 1]
+    sites_note = f" (sites, of which a molecule has {', '.join(counted)})" if counted else ""
+    names = ", ".join(s["name"] for s in species)
+    note = f"{buffer.use or 'a buffer of one site'}, {amount}: {names}{sites_note}{source}"
     return Expanded(name, species, reactions, note)
 
 

@@ -105,7 +105,7 @@ def _electrolyte(data: dict[str, Any], notes: dict[str, str]) -> tuple[dict[str,
     short = {key: found[key] for key in ("species", "reactions") if key in found} | given
     if "buffers" in given:
         _add_buffers(found, given["buffers"], notes)
-    _balance(found, given.get("balance"))
+    _balance(found, given.get("balance"), notes)
     return found, ShortForm(short)
 
 
@@ -179,7 +179,7 @@ def _add_buffers(electrolyte: dict[str, Any], buffers: Any, notes: dict[str, str
     electrolyte["species"], electrolyte["reactions"] = species, reactions
 
 
-def _balance(electrolyte: dict[str, Any], ion: object) -> None:
+def _balance(electrolyte: dict[str, Any], ion: object, notes: dict[str, str]) -> None:
     """Make the bulk neutral by the concentration of an ion, in place.
 
     Raises:
@@ -207,6 +207,9 @@ def _balance(electrolyte: dict[str, Any], ion: object) -> None:
     if amount < 0.0:
         missing = format_quantity(float(f"{-amount:.6g}"), CONCENTRATION)
         raise CaseError("electrolyte.balance", f"would need {missing} more than there is; name another ion", ion)
+    before, after = (f"{value:.8g} mM" for value in (ions[ion].concentration, amount))
+    if before != after:
+        notes["electrolyte.balance"] = f"bulk of {ion} changed from {before} to {after}, so that the bulk is neutral"
     electrolyte["species"] = [
         {**entry, "concentration": f"{amount!r} mM"} if isinstance(entry, dict) and entry.get("name") == ion else entry
         for entry in electrolyte["species"]

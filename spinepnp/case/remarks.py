@@ -31,6 +31,8 @@ def remarks_of(case: Case) -> list[str]:
             "fail there; drop it, or write 1"
         )
     membranes = any(b.mechanisms or b.channels for b in case.boundaries.values())
+    lines += [line for name, boundary in case.boundaries.items() for line in _locked(case, name, boundary)]
+    lines += _fast_calcium(case)
     if case.study.initial == "rest" and not membranes:
         lines.append(
             'study.initial = "rest": there is no mechanism or channel, so that rest is the steady state of what else '
@@ -39,17 +41,43 @@ def remarks_of(case: Case) -> list[str]:
     return lines
 
 
+def _locked(case: Case, name: str, boundary: Boundary) -> Iterator[str]:
+    """Mobile species that a boundary blocks beside what it holds and what reacts with them."""
+    electrolyte = case.electrolyte
+    passing = {*boundary.prescribed(electrolyte), *boundary.driven}
+    for species in boundary.prescribed(electrolyte):
+        partners = {n for r in electrolyte.reactions if species in r.parsed.names for n in r.parsed.names}
+        blocked = [n for n in electrolyte.mobile if n in partners - passing]
+        if blocked:
+            which, they = ("which reacts", "it") if len(blocked) == 1 else ("which react", "they")
+            yield (
+                f"boundaries.{name} holds {species} but not {', '.join(blocked)}, {which} with it: {they} cannot pass "
+                f'there; add them to boundaries.{name}.concentrations, or write "bulk" there'
+            ).replace("add them", "add it" if len(blocked) == 1 else "add them")
+
+
+def _fast_calcium(case: Case) -> Iterator[str]:
+    """Calcium with the diffusivity of water beside buffers of a cytosol."""
+    origins = case.presets or {}
+    for path, origin in origins.items():
+        if origin.startswith("Ca in water") and any(key.startswith("electrolyte.buffers.") for key in origins):
+            yield (
+                f'{path} has the diffusivity of water beside buffers of the cytosol; write medium = "cytosol" there, '
+                "for a third of it"
+            )
+
+
 def equilibrated(electrolyte: Electrolyte) -> str:
     """Line on the bulk concentrations that `equilibrate` has changed; empty without any."""
     changed = [
-        f"{given.name} {_amount(given.concentration)} -> {_amount(electrolyte.bulk[given.name])}"
+        f"{given.name} from {amount(given.concentration)} to {amount(electrolyte.bulk[given.name])}"
         for given in electrolyte.given
         if abs(electrolyte.bulk[given.name] - given.concentration) > SAME_BULK * given.concentration
     ]
     return f"electrolyte.equilibrate changed the bulk: {', '.join(changed)}" if changed else ""
 
 
-def _amount(concentration: float) -> str:
+def amount(concentration: float) -> str:
     """Concentration (mol/m^3) in words, with a unit of its size."""
     unit, factor = next(((unit, factor) for unit, factor in UNITS if concentration * factor < 1e3), UNITS[-1])
     return f"{concentration * factor:.4g} {unit}"

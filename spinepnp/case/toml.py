@@ -195,7 +195,7 @@ def _ends_in_comment(text: str) -> bool:
     return True
 
 
-def _item(table: Any, key: str, path: str) -> Any:
+def _item(table: Any, key: str, path: str, of_buffers: str = "") -> Any:
     """Key or number by which ``key`` is found in a table or list (a list by number, or by its items' name)."""
     if isinstance(table, dict):
         return key
@@ -205,7 +205,7 @@ def _item(table: Any, key: str, path: str) -> Any:
             hint = _nearest_entry(table, key)
             before, names = path.partition(f".{key}")[0], [] if _is_near(hint) else _names(table)
             of_entry = f"; write {before}.{names[0]}.{key} for a key of an entry" if names else ""
-            raise CaseError(path, f"no such entry; {hint}{of_entry}")
+            raise CaseError(path, f"no such entry; {hint}{of_buffers or of_entry}")
         return number
     raise CaseError(path, f'"{key}" cannot stand below a plain value')
 
@@ -297,12 +297,24 @@ def _place(data: dict[str, Any], path: str, *, new: bool = True) -> tuple[Any, A
         table = _only(table, key, new=new)
         if _is_itself(table, key):
             continue
-        item = _item(table, key, path)
+        item = _item(table, key, path, _buffers_hint(data, keys))
         if isinstance(table, dict) and item not in table:
             table[item] = {}
         table = table[item]
     table = _only(table, keys[-1], new=new)
-    return table, _item(table, keys[-1], path)
+    return table, _item(table, keys[-1], path, _buffers_hint(data, keys))
+
+
+def _buffers_hint(data: dict[str, Any], keys: list[str]) -> str:
+    """Hint at the short forms of buffers, for a path of a species or reaction that the file may not have."""
+    electrolyte = data.get("electrolyte")
+    if keys[0] != "electrolyte" or keys[1:2] not in (["species"], ["reactions"]) or not isinstance(electrolyte, dict):
+        return ""
+    buffers = electrolyte.get("buffers")
+    names = _names(buffers) if isinstance(buffers, list) else []
+    if not names:
+        return ""
+    return f"; what a buffer becomes is changed by its own keys: electrolyte.buffers.{names[0]}.concentration"
 
 
 def _only(table: Any, key: str, *, new: bool) -> Any:

@@ -280,7 +280,10 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         )
     lines += bounds_lines([flatten({"bounds": facts["bounds"]})])
     if facts["electroneutral"] is None:
-        lines.append(f"no electroneutral answer: {facts['why_not'] or 'the Debye layer fills the domain'}")
+        why = facts["why_not"] or "the Debye layer fills the domain"
+        lines.append(
+            f"no electroneutral answer: {why}; potentials and limiting currents are not estimated before a run"
+        )
         return lines
     shown = (f"V({n}) = {v['potential_mV']:.4g} mV" for n, v in facts["electroneutral"].items())
     lines.append(f"electroneutral answer, {STATES[facts['study']]}: {', '.join(shown)}{AS_RUN[facts['study']]}")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case.case import Case
-from spinepnp.case.remarks import equilibrated
-from spinepnp.units import CONCENTRATION, LENGTH, TIME, to_unit
+from spinepnp.case.remarks import amount, equilibrated
+from spinepnp.units import CONCENTRATION, DIFFUSIVITY, LENGTH, TIME, to_unit
 
 #: Cells that resolve the range of a reaction: with two, a profile is off by two percent.
 CELLS_PER_RANGE = 2.0
@@ -77,16 +77,36 @@ def _cells(case: Case, species: str, layers: Mapping[str, Mapping[str, Any]]) ->
     return {"enters_at": worst, HEIGHT: heights[worst]}
 
 
-def chemistry_lines(case: Case, facts: Mapping[str, Any]) -> list[str]:
-    """Lines on the facts of `chemistry_facts`."""
-    if "chemistry" not in facts:
+def preset_lines(case: Case) -> list[str]:
+    """Lines on the species of a case with presets, and on what the presets have changed."""
+    origins, electrolyte = case.presets or {}, case.electrolyte
+    if not any(path.startswith("electrolyte.") for path in origins):
         return []
+    unit, lines = DIFFUSIVITY.unit, []
+    for species in electrolyte.species:
+        value = species.diffusivity
+        where = "by region" if isinstance(value, tuple) else f"{to_unit(value, DIFFUSIVITY):.4g} {unit}"
+        moves = f"D {where}" if value else "immobile"
+        source = origins.get(f"electrolyte.species.{species.name}", "").partition(";")[0]
+        bulk = amount(electrolyte.bulk[species.name])
+        lines.append(
+            f"{species.name}: valence {species.valence:{'+' if species.valence else ''}d}, {moves}, bulk {bulk}"
+            + f" ({source})" * bool(source)
+        )
+    made = [f"buffer {o.partition('; ')[0]}" for path, o in origins.items() if path.startswith("electrolyte.buffers.")]
+    return [*lines, *made, *(f"{path}: {o}" for path, o in origins.items() if path == "electrolyte.balance")]
+
+
+def chemistry_lines(case: Case, facts: Mapping[str, Any]) -> list[str]:
+    """Lines on presets, and on the facts of `chemistry_facts`."""
+    if "chemistry" not in facts:
+        return preset_lines(case)
     found = facts["chemistry"]
     at_nodes = found["conserved_at_every_node"]
     others = [total for total in found["conserved"] if total not in at_nodes]
     kinds = ((others, ""), (at_nodes, "at every node: "))
     conserved = "; ".join(f"{where}{', '.join(totals)}" for totals, where in kinds if totals)
-    lines = [f"reactions conserve {conserved}" if conserved else "reactions conserve nothing"]
+    lines = [*preset_lines(case), f"reactions conserve {conserved}" if conserved else "reactions conserve nothing"]
     lines += filter(None, [equilibrated(case.electrolyte)])
     if times := found[f"relaxation_times_{TIME.suffix}"]:
         low, high = f"{times[0]:.3g}", f"{times[-1]:.3g}"

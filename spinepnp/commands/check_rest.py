@@ -110,7 +110,12 @@ def _no_rest(facts: dict[str, Any]) -> list[str]:
     """Line on a rest that is not there, or was not looked for."""
     reason = facts["why_no_rest"]
     if not reason.startswith(NO_REST):
-        return [f"rest without space: not found: {reason}"]
+        then = (
+            "run looks for the rest in space, of compartments too, and starts there"
+            if facts["rest_is_needed"]
+            else "run starts without one"
+        )
+        return [f"no estimate of the rest from a cell without space: {reason}; {then}"]
     if facts["rest_is_needed"]:
         return [f"warning: {reason} (found without space); run looks for this rest and will probably fail"]
     told = reason in facts.get("start", "")

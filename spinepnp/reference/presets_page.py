@@ -11,6 +11,7 @@ from typing import Any
 from spinepnp.case.buffers import dissociation_constant
 from spinepnp.case.preset_library import KINDS, library, source_of
 from spinepnp.errors import CaseError, nearest
+from spinepnp.units import AVOGADRO, FLUX, parse_quantity
 
 INTRODUCTION = """\
 # Presets
@@ -25,18 +26,22 @@ name, and may change each of its keys beside it:
 
     [[electrolyte.buffers]]
     use           = "calbindin-D28k"
-    concentration = "40 uM"                  # of the molecule, free and bound
+    concentration = "40 uM"                  # of the molecule, free and bound; species are of its sites
 
     [[boundaries.wall.mechanism]]
     use = "PMCA"
 
 `./spine list presets NAME` prints one entry. A buffer becomes species, such as `CB_medium` and `CB_medium_Ca`, in
 equilibrium with the bulk concentrations of the ions it binds, and their reactions; [case-file.md](case-file.md#presets)
-tells the rest. Concentrations of proteins and densities of pumps differ between cells: the numbers are places to begin.
+tells the rest. `maximum` of a pump is a flux: 1000 ions/(um^2 s) are 1.66e-9 mol/(m^2 s). Concentrations of proteins
+and densities of pumps differ between cells: the numbers are places to begin.
 
 The last column names the source; **unverified:** stands before keys whose values could not be compared with it.
 Affinities are dissociation constants, backward over forward rate constants.
 """
+
+#: Ions in a second on 1 um^2 at a flux of 1 mol/(m^2 s).
+IONS = 1e-12 * AVOGADRO
 
 #: Keys of an entry that are told as they are.
 KNOWN = ("source", "sources", "celsius", "conditions", "range", "unverified")
@@ -63,12 +68,20 @@ def _values(kind: str, entry: dict[str, Any]) -> Iterator[str]:
     if kind == "mechanisms":
         for key, value in entry["keys"].items():
             table = isinstance(value, dict)
+            if key == "maximum":
+                value = f"{value} ({parse_quantity(value, FLUX) * IONS:.5g} ions/(um^2 s))"
             yield f"{key} {', '.join(f'{ion} {ratio:g}' for ion, ratio in value.items()) if table else value}"
         return
     if kind == "species":
         yield f"valence {entry['valence']:+d}"
         yield from (f"diffusivity {value} ({medium})" for medium, value in entry["diffusivity"].items())
         return
+    made = ", ".join(
+        "_".join(filter(None, [entry["name"], site.get("name"), state]))
+        for site in entry["sites"]
+        for state in ("", *(s["state"] for s in site["states"]))
+    )
+    yield f"becomes {made}"
     yield f"diffusivity {entry['diffusivity']}" if entry.get("mobile", True) else "immobile"
     for site in entry["sites"]:
         count, name = site.get("count", 1), site.get("name", "")

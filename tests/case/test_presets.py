@@ -15,10 +15,11 @@ from spinepnp.case.buffers import Ligand, _total_of_capacity
 from spinepnp.case.case import make_case
 from spinepnp.case.digest import case_digest
 from spinepnp.case.preset_library import library
+from spinepnp.case.remarks import remarks_of
 from spinepnp.commands.list import list_topics
 from spinepnp.errors import CaseError
 from spinepnp.reference import presets_page, schema
-from spinepnp.units import CONCENTRATION, FIRST_ORDER, SECOND_ORDER, parse_quantity
+from spinepnp.units import CONCENTRATION, FIRST_ORDER, FLUX, SECOND_ORDER, parse_quantity
 from support import CASES, ROOT
 
 #: Bulk of the ions that buffers bind, mol/m^3.
@@ -379,3 +380,45 @@ def test_the_schema_knows_short_forms():
         bad = {**good, "buffers": [{**good["buffers"][0], key: value}]}
         assert not jsonschema.Draft7Validator(electrolyte).is_valid(bad)
     assert not jsonschema.Draft7Validator(electrolyte).is_valid({"species": [{"name": "Ca"}]})
+
+
+def test_the_balance_and_the_sites_of_a_molecule_are_told():
+    case = whole()
+    assert case.presets["electrolyte.balance"].startswith("bulk of Cl changed from 150 mM to 150.0")
+    assert "sites, of which a molecule has 2 medium, 2 high" in case.presets["electrolyte.buffers.CB"]
+    assert any("becomes fixed, fixed_Ca" in entry["values"] for entry in presets_page.entries())
+    assert any(
+        "maximum 1.66054e-9 mol/(m^2 s) (1000 ions/(um^2 s))" in entry["values"] for entry in presets_page.entries()
+    )
+
+
+def test_what_a_bath_blocks_and_calcium_as_fast_as_in_water_are_remarked():
+    assert not remarks_of(whole())
+    listed = 'boundaries.base.concentrations={ K = "150 mM", Cl = "150.0002 mM", Ca = "100 nM" }'
+    (told,) = remarks_of(whole(listed))
+    blocked = "CB_medium, CB_medium_Ca, CB_high, CB_high_Ca, OGB1, OGB1_Ca"  # the immobile buffer cannot pass anyway
+    assert told.startswith(f"boundaries.base holds Ca but not {blocked}, which react with it: they cannot pass there")
+    (told,) = remarks_of(whole("electrolyte.species.Ca.medium=water"))
+    assert "electrolyte.species.Ca has the diffusivity of water beside buffers of the cytosol" in told
+
+
+def test_the_leak_beside_the_pump_balances_it():
+    """The permeability of the library against Goldman, Hodgkin and Katz, at 100 nM, -70 mV and 2 mM outside."""
+    entry = library()["mechanisms"]["PMCA"]
+    leak = float(re.search(r'permeability = \{ Ca = "(\S+) m/s"', entry["conditions"])[1])
+    pump = parse_quantity(entry["keys"]["maximum"], FLUX) * 0.1 / (0.1 + 0.1)
+    u = 2 * 70.0 / 25.26
+    influx = leak * u * (2.0 - 1e-4 * np.exp(-u)) / (1.0 - np.exp(-u))
+    assert influx == pytest.approx(pump, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("electrolyte.species.CB_medium.concentration='1 uM'", "electrolyte.buffers.calbindin-D28k.concentration"),
+        ("electrolyte.buffers.endogenous.affinity='1 uM'", "is backward/forward"),
+    ],
+)
+def test_keys_that_no_buffer_has_name_those_that_it_has(change, told):
+    with pytest.raises(CaseError, match=re.escape(told)):
+        whole(change)

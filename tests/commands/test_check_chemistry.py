@@ -6,6 +6,7 @@ import pytest
 
 from spinepnp.case.case import load_case
 from spinepnp.commands.check import check_case, print_facts
+from spinepnp.errors import CaseError
 from spinepnp.run.summary import outcome_of
 from support import CASES
 
@@ -53,7 +54,7 @@ def test_the_bulk_before_and_after_equilibrium_is_told(comm, capsys):
     assert (before, after) == (pytest.approx(1.1e-3), pytest.approx(case.electrolyte.bulk["Ca"]))
     print_facts(case, facts, as_json=False)
     assert (
-        "electrolyte.equilibrate changed the bulk: Ca 1.1 uM -> 100.3 nM, B 100 uM -> 99.01 uM"
+        "electrolyte.equilibrate changed the bulk: Ca from 1.1 uM to 100.3 nM, B from 100 uM to 99.01 uM"
         in capsys.readouterr().out
     )
 
@@ -75,3 +76,17 @@ def test_run_tells_small_numbers_and_conservation():
     lines = outcome_of(case, [row], {}).lines
     assert "few ions: Ca 60 +- 8, B 4000 +- 63 in the body (Poisson: sqrt(N) of ions that enter independently)" in lines
     assert "largest error of a total that reactions conserve, relative: 1.5e-14" in lines
+
+
+def test_check_lists_the_species_of_presets_and_its_cases_resolve_calcium(comm, capsys):
+    print_facts(*check_case(CASES / "calcium_dye.toml", comm), as_json=False)
+    text = capsys.readouterr().out
+    assert "Ca: valence +2, D 223 um^2/s, bulk 100 nM (Ca in cytosol)" in text
+    assert "fixed: valence 0, immobile, bulk 44.43 uM" in text
+    assert "electrolyte.balance: bulk of Cl changed from 150 mM to 150.07316 mM" in text
+    assert "warning" not in text
+
+
+def test_a_charge_that_is_left_is_told_in_few_digits():
+    with pytest.raises(CaseError, match=r'leave -0\.002 mM; change .*fixed_charge = "0\.002 mM"'):
+        load_case(BUFFERED, ('electrolyte.species.CaDye.concentration="1 uM"',))

@@ -450,7 +450,7 @@ def walked(tmp_path_factory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("user")
     (folder / "cases").symlink_to(ROOT / "cases")
     text = (ROOT / "docs" / "tutorial.md").read_text()
-    (folder / "three_necks.toml").write_text(re.search(r"```toml\n(.*?)```", text, flags=re.S)[1])
+    (folder / "three_necks.toml").write_text(re.search(r"`three_necks.toml`.*?```toml\n(.*?)```", text, flags=re.S)[1])
     lines = re.findall(r"^    (\./spine .*)$", text, flags=re.M)
     assert set(LONG) <= set(lines)
     assert set(LONG.values()) <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
