@@ -15,7 +15,7 @@ from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import Course, SweepPoint
 from spinepnp.run.outcome_table import cells, law_line, limit_line
 from spinepnp.run.shares import charge_lines, course_of, current_shares
-from spinepnp.solvers.problem.columns import NOTHING, columns_of_peaks
+from spinepnp.solvers.problem.columns import NOTHING, columns_of_peaks, layers_of_rows
 
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"
@@ -66,7 +66,8 @@ def outcome_of(
     if case.study.values is None:
         peaks = columns_of_peaks(summary.get("peaks", {}))
         status = {"status": summary["status"]} if "status" in summary else {}
-        points = [SweepPoint(0, case, None, {**row, **peaks, **status}) for row in rows[-1:]]
+        layers = layers_of_rows(rows) if rows and case.study.kind == "transient" else {}
+        points = [SweepPoint(0, case, None, {**row, **layers, **peaks, **status}) for row in rows[-1:]]
         if points and case.study.kind == "transient":
             points[0].course = course_of(case, rows, trace)
     else:
