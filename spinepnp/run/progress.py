@@ -20,7 +20,7 @@ FEW_STEPS = 10
 LEAST_DONE = 0.1
 
 #: Part of the seconds so far whose work tells the speed: steps in time grow, so that those before tell too little.
-RECENT = 0.5
+RECENT = 0.2
 
 
 def print_line(line: str) -> None:

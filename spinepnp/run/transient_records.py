@@ -15,6 +15,7 @@ import numpy as np
 
 from spinepnp.case.case import Case
 from spinepnp.case.digest import table_digests
+from spinepnp.case.trace_ions import followed
 from spinepnp.errors import CaseError
 from spinepnp.run import checkpoints
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
@@ -361,13 +362,13 @@ class TransientRecorder(Recorder):
 
     def course(self) -> Course:
         """Start, changes and estimated errors of the transient. On rank 0 only."""
-        return course_of(self.case, self.rows, self.trace)
+        return replace(course_of(self.case, self.rows, self.trace), peaks=self._peaks())
 
     def _peaks(self) -> dict[str, dict[str, float]]:
         """Peaks of the trace, and of the rows where a number has no trace, in the order of the columns."""
         first = self.rows[0] if self.rows else {}
         names = [name for name in first if columns.has_peak(name) or columns.is_synaptic(name, first)]
-        traced = peaks(self.trace)
+        traced = peaks(self.trace, followed(self.case))
         of_rows = peaks_of_rows(self.rows, [name for name in names if name not in traced])
         found = traced | of_rows
         return {name: found[name] for name in names if name in found}
