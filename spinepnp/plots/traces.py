@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case.case import Case
+from spinepnp.case.trace_ions import bound_forms, traces
 from spinepnp.plots.curves import column_of, pieces, smooth
 from spinepnp.plots.style import (
     IONS,
@@ -27,7 +28,7 @@ from spinepnp.plots.style import (
     write,
 )  # fmt: skip
 from spinepnp.solvers.problem.columns import BESIDE, NEUTRAL_POTENTIAL, shown_potential
-from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, TIME
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, TIME, concentration_unit
 
 #: Factor over the maxima of all other potentials above which the curve of a boundary is drawn thin.
 THIN_ABOVE = 1.3
@@ -40,6 +41,9 @@ CONSTANT_BELOW = 1e-6
 
 #: Largest number of curves of a family on one chart, and of charts of a family.
 MOST_CURVES, MOST_CHARTS = 8, 4
+
+#: Ratio of the largest values of two species up to which they share a linear axis.
+ONE_AXIS = 10.0
 
 #: Least height of a chart, and height of a line of its legend, inches.
 HEIGHT, LEGEND_LINE = 1.9, 0.205
@@ -59,7 +63,6 @@ class _Chart:
         heading: above it.
         level: range below which there is rounding only.
         note: below the legend: what is left out.
-        logarithmic: whether the axis is.
     """
 
     label: str
@@ -68,7 +71,6 @@ class _Chart:
     heading: str | None = None
     level: float = CONSTANT_BELOW
     note: str = ""
-    logarithmic: bool = False
 
     @property
     def height(self) -> float:
@@ -93,7 +95,7 @@ def draw_trace(
     """
     rows = _joined(trace or rows, rows if trace else ())
     times = column_of(rows, TIME_COLUMN)
-    charts = [_potentials(case, rows), _concentrations(case, rows), _compartments(case, rows), _currents(case, rows)]
+    charts = [_potentials(case, rows), *_concentrations(case, rows), *_compartments(case, rows), _currents(case, rows)]
     charts += _currents_out(case, rows)
     shown = [chart for chart in (*charts, *_mechanisms(case, rows), _gates(case, rows)) if chart.curves]
     if len(times) < 2 or not shown:
@@ -136,9 +138,7 @@ def _draw_chart(axes: Any, chart: _Chart, times: np.ndarray, stretches: list[sli
     for values, look in chart.curves:
         axes.plot(*smooth(times, values, stretches), **look)
     shown = np.concatenate([values[np.isfinite(values)] for values, _ in chart.curves])
-    if chart.logarithmic:
-        axes.set_yscale("log")
-    elif np.ptp(shown) < chart.level:
+    if np.ptp(shown) < chart.level:
         axes.set_ylim(shown.mean() - 0.5, shown.mean() + 0.5)
     axes.set_ylabel(chart.label)
     axes.grid(alpha=0.3)
@@ -171,14 +171,34 @@ def _potentials(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     return _Chart(f"potential ({POTENTIAL.unit})", curves, {words[name]: looks[name] for name in values})
 
 
-def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
-    """Chart of the changes of concentrations since the first row, by colour of species and style of probe.
+def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> list[_Chart]:
+    """Charts of concentrations by magnitude: traces, their bound forms, others that react; else changes of the salt."""
+    electrolyte, free, bound = case.electrolyte, traces(case), bound_forms(case)
+    reacting = [n for n, reacts in zip(electrolyte.names, electrolyte.network.reacts, strict=True) if reacts]
+    groups = []
+    for names in (free, bound, [name for name in reacting if name not in (*free, *bound)]):
+        ends = [f".concentration_{CONCENTRATION.suffix}.{name}" for name in names]
+        columns = [_columns(rows, list(case.probes) or ["volume"], end).values() for end in ends]
+        groups += _by_magnitude({n: max(map(_highest, c)) for n, c in zip(names, columns, strict=True) if c})
+    salt = [] if reacting else [name for name in electrolyte.names if name not in free]
+    charts = [_at_places(case, rows, salt, changes=True)] if salt else []
+    return charts + [_at_places(case, rows, names, changes=False) for names in groups]
 
-    Where species react, their concentrations instead, which differ by decades, and nothing of the others.
-    """
-    reacting = [n for n, reacts in zip(case.electrolyte.names, case.electrolyte.network.reacts, strict=True) if reacts]
-    names = reacting or case.electrolyte.names
-    ions = dict(zip(names, line_styles(IONS, len(names)), strict=True))
+
+def _by_magnitude(sizes: Mapping[str, float]) -> list[list[str]]:
+    """Names in groups that can share a linear axis, the largest first."""
+    groups, top = list[list[str]](), 0.0
+    for name in sorted(sizes, key=lambda name: -sizes[name]):
+        if not groups or (sizes[name] * ONE_AXIS < top and len(groups) < MOST_CHARTS):
+            groups.append([])
+            top = sizes[name]
+        groups[-1].append(name)
+    return groups
+
+
+def _at_places(case: Case, rows: Sequence[dict[str, Any]], names: Sequence[str], *, changes: bool) -> _Chart:
+    """Chart of concentrations at probes, or of their changes, by colour of species and style of probe."""
+    ions = {name: look for name, look in _species_looks(case, dashed=changes).items() if name in names}
     places, styles = list(case.probes) or ["volume"], {}
     if len(places) > 1:
         styles = {n: {"linestyle": look["linestyle"]} for n, look in place_styles(case).items() if n in places}
@@ -189,32 +209,56 @@ def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
             column = column_of(rows, f"{place}.concentration_{CONCENTRATION.suffix}.{name}")
             there = np.flatnonzero(np.isfinite(column))
             if len(there):
-                changes = np.where(column > 0.0, column, np.nan) if reacting else column - column[there[0]]
-                curves.append((changes, look | styles.get(place, {})))
+                curves.append((column - column[there[0]] if changes else column, look | styles.get(place, {})))
                 largest = max(largest, float(column[there[0]]))
                 if there[0]:  # a probe that was added to a run
                     later[place] = float(rows[there[0]][TIME_COLUMN])
     legend = ions | {n: {"color": OHM, "linewidth": WIDTH} | style for n, style in styles.items()}
     heading = None if styles else places[0] if case.probes else "mean"
-    label = f"concentration ({CONCENTRATION.unit})" if reacting else f"change of\nconcentration ({CONCENTRATION.unit})"
+    label = f"change of\nconcentration ({CONCENTRATION.unit})"
+    if not changes:
+        curves, label = _in_readable_unit(curves)
     note = "; ".join(f"{place}: since {time:g} {TIME.unit}" for place, time in later.items())
-    level = 1e-9 * largest
-    return _Chart(label, curves, legend, heading, level=level, note=note, logarithmic=bool(reacting))
+    return _Chart(label, curves, legend, heading, level=1e-9 * largest, note=note)
 
 
-def _compartments(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
-    """Chart of the changes of concentrations in compartments, by colour of species and style of compartment."""
-    curves, largest, compartments = {}, 0.0, list(case.compartments or ())
+def _species_looks(case: Case, *, dashed: bool) -> dict[str, dict[str, Any]]:
+    """Matplotlib's words for the lines of all species: colours, and dashes where none are left for places."""
+    names = case.electrolyte.names
+    looks = dict(zip(names, line_styles(IONS, len(names)), strict=True))
+    return looks if dashed else {name: look | {"linestyle": STYLES[0]} for name, look in looks.items()}
+
+
+def _in_readable_unit(curves: list[tuple[np.ndarray, dict[str, Any]]]) -> tuple[list[Any], str]:
+    """Curves of concentrations in the unit that reads best, and the label of their axis."""
+    highest = max((_highest(column) for column, _ in curves), default=0.0)
+    unit, si = concentration_unit(highest * CONCENTRATION.si)
+    return [(column * (CONCENTRATION.si / si), look) for column, look in curves], f"concentration ({unit})"
+
+
+def _compartments(case: Case, rows: Sequence[dict[str, Any]]) -> list[_Chart]:
+    """Charts of concentrations in compartments by colour of species and style of compartment.
+
+    Of traces by magnitude, of the other species the changes.
+    """
+    changes, values, largest, compartments = {}, {}, 0.0, list(case.compartments or ())
     for place, name in enumerate(compartments):
         for species, look in _ion_looks(case, place).items():
             column = column_of(rows, f"compartments.{name}.concentration_{CONCENTRATION.suffix}.{species}")
-            if np.isfinite(column).any():
+            words = species if len(compartments) == 1 else f"{name}, {species}"
+            if np.isfinite(column).any() and species in traces(case):
+                values[words] = (column, look)
+            elif np.isfinite(column).any():
                 first = float(column[np.isfinite(column)][0])
-                curves[species if len(compartments) == 1 else f"{name}, {species}"] = (column - first, look)
+                changes[words] = (column - first, look)
                 largest = max(largest, first)
     heading = compartments[0] if len(compartments) == 1 else "compartments"
     label = f"change of\nconcentration ({CONCENTRATION.unit})"
-    return _family(label, curves, heading, _highest, level=1e-9 * largest)
+    charts = [_family(label, changes, heading, _highest, level=1e-9 * largest)]
+    for group in _by_magnitude({words: _highest(column) for words, (column, _) in values.items()}):
+        curves, label = _in_readable_unit([values[words] for words in group])
+        charts.append(_family(label, dict(zip(group, curves, strict=True)), heading, _highest, level=0.0))
+    return charts
 
 
 def _currents(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
