@@ -67,7 +67,11 @@ def _key(point: SweepPoint) -> list[str]:
 
 
 def _of_transients(points: Sequence[SweepPoint]) -> tuple[list[str], list[list[str]]]:
-    """Peaks of each place and species: of traces, then of those bound forms that rise most."""
+    """Peaks of each place and species: of traces, then of those bound forms that rise most.
+
+    The table that stands above several transients knows the largest values alone.
+    """
+    whole = all(point.course is not None for point in points)
     most = min(MOST_ROWS, max(1, MOST_OF_ALL // len(points)))
     rows = []
     for point in points:
@@ -81,10 +85,11 @@ def _of_transients(points: Sequence[SweepPoint]) -> tuple[list[str], list[list[s
                     continue
                 times = [f"{peak[key]:.4g}" if key in peak else NOTHING for key in OF_PEAK.values()]
                 rise = math.inf if species in free else peak["value"] - float(start.get(column, 0.0))
-                found.append((rise, [words, species, _shown(start.get(column)), _shown(peak["value"]), *times]))
+                texts = [_shown(start.get(column)), _shown(peak["value"]), *times] if whole else [_shown(peak["value"])]
+                found.append((rise, [words, species, *texts]))
         found.sort(key=lambda pair: -pair[0])
         rows += [[*_key(point), *texts] for _, texts in found[:most]]
-    return ["place", "species", "at start", "peak", *OF_PEAK], rows
+    return ["place", "species", *(["at start", "peak", *OF_PEAK] if whole else ["peak"])], rows
 
 
 def _peak(point: SweepPoint, column: str) -> Mapping[str, float]:

@@ -155,6 +155,8 @@ class TestTraces:
         assert "peak Ca\n[mM]" not in cells(points)[0]
         with (tmp_path / "trace.csv").open() as file:
             trace = [(float(r["time_ms"]), float(r["top.concentration_mM.Ca"])) for r in csv.DictReader(file)]
+        points[0].course = None  # as in the report of several transients
+        assert concentration_cells(points)[2][1] == ["top", "Ca", rows[1][3]]
         rest, height = trace[0][1], (peak["value"] - trace[0][1]) / math.e
         later = next(t for t, c in trace if t > peak["time_ms"] and c - rest < height)
         earlier = max(t for t, c in trace if t < later)
