@@ -14,6 +14,9 @@ from typing import Any
 #: Characters of a key or value in an error line, which should stay one line.
 MAX_VALUE_LENGTH = 120
 
+#: Most known words that a hint lists; of more only some that are like the one that was written.
+MOST_LISTED, SHOWN_OF_MANY = 40, 8
+
 #: Control characters of terminals, and characters that reverse or break lines.
 CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 
@@ -163,7 +166,7 @@ def reason_of(error: OSError) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint that names the known word nearest to ``word`` and lists all of them.
+    """A hint that names the known word nearest to ``word`` and lists all of them; of very many some that are like it.
 
     Args:
         word: the word that the user wrote.
@@ -175,4 +178,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     options = list(known)
     close = difflib.get_close_matches(word, options, n=1, cutoff=0.5)
     question = f'did you mean "{close[0]}"? ' if close else ""
-    return f"{question}known: {', '.join(options)}" if options else "nothing can stand here"
+    if len(options) <= MOST_LISTED:
+        return f"{question}known: {', '.join(options)}" if options else "nothing can stand here"
+    likeness = {option: difflib.SequenceMatcher(None, option, word).ratio() for option in options}
+    alike = [option for option in options if word.lower() in option.lower()]
+    shown = sorted(alike, key=lambda option: -likeness[option])[:SHOWN_OF_MANY]
+    shown = shown or difflib.get_close_matches(word, options, SHOWN_OF_MANY)
+    among = f"among the {len(options)} known: {', '.join(shown)}" if shown else f"none of the {len(options)} is like it"
+    return question + among

@@ -335,6 +335,19 @@ def _formatted(digits_of_value: str, kind: Kind) -> str:
     return f"{text} {kind.unit}"
 
 
+def concentration_unit(value: float) -> tuple[str, float]:
+    """Unit in which a concentration (mol/m^3) reads best, and its value in SI: nM, uM or mM."""
+    units = {"nM": 1e-6, "uM": 1e-3, "mM": 1.0}
+    name = next((name for name, si_value in units.items() if abs(value) < 999.5 * si_value), "mM")
+    return name, units[name]
+
+
+def readable_concentration(value: float) -> str:
+    """Concentration (mol/m^3) with four digits in the unit that reads best."""
+    name, si_value = concentration_unit(value)
+    return f"{value / si_value:.4g} {name}"
+
+
 class Table(BaseModel):
     """A table of the case file: frozen, unknown keys refused, quantities as text with units at the edge.
 

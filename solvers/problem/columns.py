@@ -368,8 +368,11 @@ SUMMARY = (
     Column("peaks.BOUNDARY.MECHANISM.current_pA.total.value", "of a synapse: its current of the largest size, with "
            "its sign", None),
     Column(f"peaks.COLUMN.{TIME_COLUMN}", "time at which it was reached", None),
-    Column(f"peaks.COLUMN.half_width_{TIME.suffix}", "of a potential: time around the peak above half of its height "
-           "over the value at the start; only where it falls below that again", None),
+    Column(f"peaks.COLUMN.half_width_{TIME.suffix}", "of a potential, and of a trace (an ion below 1e-3 of the ionic "
+           "strength that is driven, or else a species that reacts) and its bound forms: time around the peak above "
+           "half of its height over the value at the start; only where it falls below that again", None),
+    Column(f"peaks.COLUMN.decay_{TIME.suffix}", "of a trace and its bound forms: time from the peak until 1/e of this "
+           "height is left; only where it falls that far", None),
     Column(f"peaks.COLUMN.rise_20_80_{TIME.suffix}", "of a potential: time from 20 % to 80 % of this height before the "
            "peak", None),
 )  # fmt: skip

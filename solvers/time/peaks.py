@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,23 +21,31 @@ SAME_HEIGHT = 1e-12
 #: Levels between which the rise of a peak is timed, and that of its width, over its height.
 RISE_LEVELS, HALF = (0.2, 0.8), 0.5
 
+#: Level over the height of a peak of a concentration at which its decay is timed.
+DECAY_LEVEL = math.exp(-1.0)
+
 #: Least height of a peak, relative to its largest value, that has a width: a smaller one is rounding.
 LEAST_HEIGHT = 1e-9
+
+#: Names of the times of a peak.
+HALF_WIDTH, RISE, DECAY = f"half_width_{TIME.suffix}", f"rise_20_80_{TIME.suffix}", f"decay_{TIME.suffix}"
 
 #: Ends of the columns of potentials.
 POTENTIALS = (f".potential_{POTENTIAL.suffix}", f".{NEUTRAL_POTENTIAL}")
 
 
-def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+def peaks(rows: Sequence[Mapping[str, Any]], species: Collection[str] = ()) -> dict[str, dict[str, float]]:
     """Peaks of the potentials and concentrations of a trace, and of the currents of synapses.
 
     Args:
         rows: rows of a trace of whole steps, with its start: numbers, or text as it is read.
+        species: species whose concentrations have widths, too.
 
     Returns:
         By column: ``value`` and ``time_ms`` of the largest value. Of a potential also ``half_width_ms``, the time above
         half of its height over the value at the start of the transient, and ``rise_20_80_ms``, the time from 20 % to
-        80 % of it, both next to the peak and only where the trace reaches these levels. Of the total current of a
+        80 % of it, both next to the peak and only where the trace reaches these levels; of the concentrations of
+        ``species`` the width, and ``decay_ms``, the time until 1/e of the height is left. Of the total current of a
         synapse the value of the largest size among the rows, with its sign.
     """
     if len(rows) <= ROWS_PER_STEP:
@@ -55,7 +64,7 @@ def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
             begin = next((i for i in range(0, len(rows), ROWS_PER_STEP) if rows[i][name] not in (None, "")), len(rows))
             if len(rows) - begin > ROWS_PER_STEP:
                 values = np.array([float(row[name]) for row in rows[begin:]])
-                found[name] = _peak(times[begin:], values, name, widths=begin == 0)
+                found[name] = _peak(times[begin:], values, _timed(name, species) if begin == 0 else ())
     return found
 
 
@@ -73,8 +82,14 @@ def _polynomials(times: np.ndarray, values: np.ndarray) -> Any:
     return PPoly(np.vstack([coefficients, values[starts]]), times[::ROWS_PER_STEP])
 
 
-def _peak(times: np.ndarray, values: np.ndarray, name: str, *, widths: bool) -> dict[str, float]:
-    """Peak of one column, with widths where its values begin at rest."""
+def _timed(name: str, species: Collection[str]) -> tuple[str, ...]:
+    """Times of the peak of a column that are told: of potentials, of some concentrations, and none of others."""
+    followed = ".concentration_" in name and name.rpartition(".")[2] in species
+    return (HALF_WIDTH, RISE) if name.endswith(POTENTIALS) else (HALF_WIDTH, DECAY) if followed else ()
+
+
+def _peak(times: np.ndarray, values: np.ndarray, timed: Collection[str]) -> dict[str, float]:
+    """Peak of one column, with some of its times."""
     curve = _polynomials(times, values)
     stationary = curve.derivative().roots(discontinuity=False, extrapolate=False)
     at = np.union1d(times, stationary[np.isfinite(stationary)])
@@ -83,8 +98,8 @@ def _peak(times: np.ndarray, values: np.ndarray, name: str, *, widths: bool) -> 
     top = found.max()
     highest = int(np.argmax(found >= top - SAME_HEIGHT * np.abs(found).max()))
     peak = {"value": float(found[highest]), TIME_COLUMN: float(at[highest])}
-    if widths and name.endswith(POTENTIALS):
-        peak |= _widths(curve, values[0], peak)
+    if timed:
+        peak |= {key: time for key, time in _widths(curve, values[0], peak).items() if key in timed}
     return peak
 
 
@@ -108,7 +123,7 @@ def rises(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
 
 
 def _widths(curve: Any, rest: float, peak: Mapping[str, float]) -> dict[str, float]:
-    """Half-width and rise time of a peak over the value at the start, where they are reached."""
+    """Half-width, rise time and decay time of a peak over the value at the start, where they are reached."""
     height, time = peak["value"] - rest, peak[TIME_COLUMN]
     if height <= LEAST_HEIGHT * max(abs(peak["value"]), abs(rest)):
         return {}
@@ -120,14 +135,19 @@ def _widths(curve: Any, rest: float, peak: Mapping[str, float]) -> dict[str, flo
     def before(level: float, end: float) -> float | None:
         return max((float(t) for t in crossings(level) if t <= end), default=None)
 
+    def after(level: float) -> float | None:
+        return min((float(t) for t in crossings(level) if t > time), default=None)
+
     result = {}
-    half, behind = before(HALF, time), min((float(t) for t in crossings(HALF) if t > time), default=None)
+    half, behind, decayed = before(HALF, time), after(HALF), after(DECAY_LEVEL)
     if half is not None and behind is not None:
-        result[f"half_width_{TIME.suffix}"] = behind - half
+        result[HALF_WIDTH] = behind - half
+    if decayed is not None:
+        result[DECAY] = decayed - time
     upper = before(RISE_LEVELS[1], time)
     lower = None if upper is None else before(RISE_LEVELS[0], upper)
     if upper is not None and lower is not None:
-        result[f"rise_20_80_{TIME.suffix}"] = upper - lower
+        result[RISE] = upper - lower
     return result
 
 

@@ -134,10 +134,16 @@ def peaks_table(summary: Mapping[str, Any], shown: Sequence[str], start: Mapping
         rises = peak["value"] - before > RISE * abs(before)
         if quantity.place not in shown or quantity.kind not in ("potential", "concentration") or not rises:
             continue
-        keys = ("value", f"time_{TIME.suffix}", f"half_width_{TIME.suffix}", f"rise_20_80_{TIME.suffix}")
+        keys = (
+            "value",
+            f"time_{TIME.suffix}",
+            f"half_width_{TIME.suffix}",
+            f"rise_20_80_{TIME.suffix}",
+            f"decay_{TIME.suffix}",
+        )
         rows.append([Cell(quantity.label), *(cell(peak.get(key)) for key in keys)])
     unit = TIME.unit
-    headings = ["", "peak", f"at ({unit})", f"half-width ({unit})", f"rise 20-80 % ({unit})"]
+    headings = ["", "peak", f"at ({unit})", f"half-width ({unit})", f"rise 20-80 % ({unit})", f"1/e decay ({unit})"]
     return Table(headings, rows) if rows else None
 
 

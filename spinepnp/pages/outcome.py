@@ -20,11 +20,13 @@ class Outcome:
         headings: headings of its table.
         rows: texts of the rows.
         lines: remarks below the table.
+        concentrations: headings and rows of the table of traces; empty without any.
     """
 
     headings: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     lines: Sequence[str] = ()
+    concentrations: Sequence[Sequence[str]] = ()
 
 
 #: Outcome of a run that has printed nothing.

@@ -34,6 +34,7 @@ from spinepnp.pages.words import Words
 from spinepnp.plots.cells import is_line, times_and_files
 from spinepnp.plots.membranes import without_layers
 from spinepnp.runtime.files import fields_path, is_whole, write_atomically
+from spinepnp.solvers.problem.columns import layers_of_rows
 from spinepnp.units import TIME, format_quantity
 from spinepnp.validation.laws.profiles import LawProfile
 
@@ -140,9 +141,15 @@ def _shown(run: _Run) -> dict[str, Any]:
         "profiles": pairs[: len(profiles)],
         "traces": pairs[len(profiles) :],
         "tables": _tables(run),
-        "resolved": resolved_table(run.summary),
+        "resolved": resolved_table({**run.summary, **_layers(run)}),
         "provenance": provenance_table(run.summary, COMMAND),
     }
+
+
+def _layers(run: _Run) -> dict[str, Any]:
+    """Facts on Debye layers of all rows of a transient, as they are printed at its end; empty for others."""
+    solved = [row for row in run.solved if "layers_resolved" in row]
+    return layers_of_rows(solved) if run.case.study.kind == "transient" and solved else {}
 
 
 def _body(run: _Run) -> dict[str, Any] | None:
@@ -227,8 +234,8 @@ def _traces(run: _Run) -> list[Chart]:
     if study.kind != "transient" or not run.rows:
         return []
     # The trace has more times; observables.csv tells which places are boundaries, and which layers are not resolved.
-    told = (".area_um2", ".volume_um3", "layers_unresolved")
-    areas = {name: value for name, value in run.rows[0].items() if name.endswith(told)}
+    told = (".area_um2", ".volume_um3")
+    areas = {name: value for name, value in run.rows[0].items() if name.endswith(told)} | _layers(run)
     rows = [row | areas for row in run.trace] or list(run.rows)
     return charts(rows, when, f"time ({TIME.unit})", ions)
 

@@ -81,8 +81,9 @@ def _shows(quantity: Quantity, values: np.ndarray, largest: float) -> bool:
 def _chart_of(quantity: Quantity, words: Words) -> tuple[str, str]:
     """Title and label of the chart of a quantity: all potentials, one a species, currents and gates by place."""
     unit, at = f" ({quantity.unit})" if quantity.unit else "", words.place(quantity.place)
-    if quantity.kind == "concentration":
-        return quantity.part, f"{quantity.part}{unit}"
+    if quantity.kind == "concentration":  # those of compartments may be 1e4 times those of the cytosol
+        within = ", compartments" if quantity.column.startswith("compartments.") else ""
+        return f"{quantity.part}{within}", f"{quantity.part}{unit}"
     if quantity.kind == "current":
         through = f"current through {at.removeprefix('at ').removeprefix('in ')}"
         return f"currents by mechanisms {at}" if quantity.mechanism else through, f"current{unit}"

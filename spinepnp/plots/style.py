@@ -28,8 +28,11 @@ OHM = GREY
 #: Colours of probes and boundaries.
 PLACES = (LAW, COMPUTED, OF_LAW, "#444444", "#56b4e9", "#b05fa0")
 
-#: Colours of species.
-IONS = ("#008176", "#7b3294", "#d95f02", "#3f90da", "#a6761d", "#666666")
+#: Colours of species, as many as a case with buffers and indicators has.
+IONS = (
+    "#008176", "#7b3294", "#d95f02", "#3f90da", "#a6761d", "#666666", "#e7298a", "#66a61e", "#1b1b8f", "#e6ab02",
+    "#c1272d", "#17becf", "#b39ddb", "#5b3a1e", "#9edb7d", "#000000",
+)  # fmt: skip
 
 #: Dashes of probes.
 STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,12 +48,14 @@ class Course:
         from_rest: whether it begins in a steady state.
         change: largest change of the mean potential of each boundary since the start, mV, by name.
         error: largest estimated error of that potential, mV, by name.
+        peaks: ``peaks`` of summary.json.
     """
 
     start: dict[str, Any]
     from_rest: bool
     change: dict[str, float]
     error: dict[str, float]
+    peaks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass

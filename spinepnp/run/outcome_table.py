@@ -6,9 +6,11 @@ files have all digits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from spinepnp.case.trace_ions import traces
 from spinepnp.run.options import SweepPoint
 from spinepnp.solvers.problem.columns import BESIDE, LAW, POTENTIAL_COLUMN, TIME_COLUMN, printed, shown_potential
 from spinepnp.units import CONCENTRATION, POTENTIAL, TIME, format_quantity
@@ -18,6 +20,9 @@ EXACT, ROUNDED = ".6g", ".4g"
 
 #: Format of errors.
 OF_ERROR = ".1g"
+
+#: Characters of a column beside its text.
+FRAME = 3
 
 #: Largest number of columns of a row for a point: further places have potentials only.
 MOST_COLUMNS = 10
@@ -59,6 +64,33 @@ def cells(points: Sequence[SweepPoint]) -> tuple[list[str], list[Any], list[list
     return [*headings, *(c.text for c in columns), "status"], [*justified, *("right" for _ in columns), "left"], rows
 
 
+def columns_by_width(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[int]]:
+    """Numbers of the columns of one table, or of several that are not wider than the screen.
+
+    Each begins with the first column; those of one place stay together where they can.
+
+    Args:
+        headings: headings of all columns, on several lines each.
+        rows: texts of the rows.
+        width: characters of a line of the screen.
+    """
+    sizes = [max(map(len, [*h.split("\n"), *(row[i] for row in rows)])) + FRAME for i, h in enumerate(headings)]
+    groups, name = list[list[int]](), ""
+    for i in range(1, len(headings)):
+        found = re.search(r"\((.+)\)", headings[i].split("\n")[0])
+        place = found[1] if found else "" if headings[i] == "status" else name
+        if place != name or not groups or sizes[0] + sum(sizes[k] for k in [*groups[-1], i]) >= width:
+            groups.append([])
+        groups[-1].append(i)
+        name = place
+    tables = [[0]]
+    for group in groups:
+        if len(tables[-1]) > 1 and sum(sizes[k] for k in [*tables[-1], *group]) >= width:
+            tables.append([0])
+        tables[-1] += group
+    return tables
+
+
 def _cell(row: dict[str, Any], column: Heading) -> str:
     value = row.get(column.key)
     return "" if value in (None, "") else format(float(value), column.form)
@@ -80,9 +112,9 @@ def _places(point: SweepPoint) -> list[str]:
 
 
 def _species(point: SweepPoint) -> list[str]:
-    """Species that a boundary lets in, if it is one: the one whose concentration changes most."""
+    """Species that a boundary lets in, if it is one: the one whose concentration changes most; no trace, see below."""
     driven = {species for boundary in point.case.boundaries.values() for species in boundary.driven}
-    return list(driven) if len(driven) == 1 else []
+    return list(driven) if len(driven) == 1 and not traces(point.case) else []
 
 
 def _steady(point: SweepPoint) -> list[Heading]:

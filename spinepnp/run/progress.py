@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,10 @@ from spinepnp.errors import plain
 FEW_STEPS = 10
 
 #: Least part of the work that is done where the time left is told.
-LEAST_DONE = 0.01
+LEAST_DONE = 0.1
+
+#: Part of the seconds so far whose work tells the speed: steps in time grow, so that those before tell too little.
+RECENT = 0.2
 
 
 def print_line(line: str) -> None:
@@ -43,6 +47,7 @@ class ProgressBar:
         self._unlogged: list[str] = []
         self._held: list[str] = []
         self._done, self._start = 0, time.monotonic()
+        self._marks: list[tuple[float, float]] = []
         self._bar: Any = None
         self._task: Any = None
 
@@ -106,7 +111,7 @@ class ProgressBar:
             self._unlogged.clear()
 
     def left(self, fraction: float, since: float, steps: int = FEW_STEPS) -> str:
-        """Time left, as text.
+        """Time left, as text, at the speed of the later part of the seconds so far.
 
         Args:
             fraction: fraction of the work that is done.
@@ -114,11 +119,16 @@ class ProgressBar:
             steps: number of steps since they were last so short that they tell nothing of those that follow.
         """
         elapsed = time.monotonic() - self._start
+        self._marks.append((elapsed, fraction))
         if fraction >= 1.0:
             return f"{elapsed:.1f} s in all"
         if steps < FEW_STEPS or fraction - since < LEAST_DONE:
             return "time left: unknown yet"
-        return f"about {elapsed / (fraction - since) * (1.0 - fraction):.0f} s left"
+        number = bisect_right(self._marks, ((1.0 - RECENT) * elapsed, 1.0))
+        then, was = self._marks[number - 1] if number else (0.0, since)
+        if fraction <= was:
+            then, was = 0.0, since
+        return f"about {(elapsed - then) / (fraction - was) * (1.0 - fraction):.0f} s left"
 
     def done(self, line: str, *, hold: bool = False) -> None:
         """Count a finished point, and print a line on it.

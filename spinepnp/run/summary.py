@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from spinepnp.case.case import Case
 from spinepnp.case.remarks import equilibrated
 from spinepnp.geometries.description import body_line
 from spinepnp.pages.outcome import PAGE, Outcome
+from spinepnp.run.concentration_table import concentration_cells
 from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import Course, SweepPoint
-from spinepnp.run.outcome_table import cells, law_line, limit_line
+from spinepnp.run.outcome_table import cells, columns_by_width, law_line, limit_line
 from spinepnp.run.shares import charge_lines, course_of, current_shares
-from spinepnp.solvers.problem.columns import NOTHING, columns_of_peaks
+from spinepnp.solvers.problem.columns import NOTHING, columns_of_peaks, layers_of_rows
 
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"
@@ -43,7 +45,8 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
     if points[0].case.title:
         console.print(points[0].case.title)
-    console.print(_table(points))
+    for table in _tables(points, console.width):
+        console.print(table)
     for line in _lines(points):
         console.print(line, soft_wrap=True)
     pictures = ", ".join(sorted(path.name for path in directory.glob("*.png")))
@@ -66,16 +69,18 @@ def outcome_of(
     if case.study.values is None:
         peaks = columns_of_peaks(summary.get("peaks", {}))
         status = {"status": summary["status"]} if "status" in summary else {}
-        points = [SweepPoint(0, case, None, {**row, **peaks, **status}) for row in rows[-1:]]
+        layers = layers_of_rows(rows) if rows and case.study.kind == "transient" else {}
+        points = [SweepPoint(0, case, None, {**row, **layers, **peaks, **status}) for row in rows[-1:]]
         if points and case.study.kind == "transient":
-            points[0].course = course_of(case, rows, trace)
+            points[0].course = replace(course_of(case, rows, trace), peaks=summary.get("peaks", {}))
     else:
         pairs = enumerate(zip(case.points(), case.study.values, rows, strict=False))
         points = [SweepPoint(i, single, value, dict(row)) for i, (single, value, row) in pairs]
     if not points:
         return Outcome()
     headings, _, table = cells(points)
-    return Outcome(headings, table, _lines(points))
+    traced, _, found = concentration_cells(points)
+    return Outcome(headings, table, _lines(points), [traced, *found] if found else ())
 
 
 def _lines(points: list[SweepPoint]) -> list[str]:
@@ -263,14 +268,24 @@ def _spread_charge(points: list[SweepPoint]) -> str:
     return f"charge spread evenly over all walls, as Gauss' law asks for in a closed domain: {value}"
 
 
-def _table(points: list[SweepPoint]) -> Any:
+def _tables(points: list[SweepPoint], width: int) -> list[Any]:
+    """Tables of a run that are not wider than the screen: one or several of potentials, and one of concentrations."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table()
-    headings, justified, rows = cells(points)
-    for heading, justify in zip(headings, justified, strict=True):
-        table.add_column(Text(heading), justify=justify)
-    for row in rows:
-        table.add_row(*row)
-    return table
+    made = {"": cells(points), "concentrations": concentration_cells(points)}
+    shown = [
+        (title, [(headings[i], sides[i], [row[i] for row in rows]) for i in part])
+        for title, (headings, sides, rows) in made.items()
+        if rows
+        for part in columns_by_width(headings, rows, width)
+    ]
+    tables = []
+    for title, columns in shown:
+        table = Table(title=title or None, title_justify="left")
+        for heading, side, _ in columns:
+            table.add_column(Text(heading), justify=side, overflow="fold")
+        for texts in zip(*(column for _, _, column in columns), strict=True):
+            table.add_row(*map(Text, texts))
+        tables.append(table)
+    return tables

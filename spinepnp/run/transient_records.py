@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from spinepnp.case.case import Case
 from spinepnp.case.digest import table_digests
+from spinepnp.case.trace_ions import followed
 from spinepnp.errors import CaseError
 from spinepnp.run import checkpoints
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
@@ -342,7 +344,7 @@ class TransientRecorder(Recorder):
         total = replace(last, statistics=totals)
         summary = columns.summary_of(problem.mesh, total, self.case.law(), seconds) | where | failed
 
-        self.write(lambda directory: directory.write_summary({**summary, "peaks": self._peaks()}))
+        self.write(lambda directory: directory.write_summary({**summary, "peaks": self._peaks}))
         grid = self.save_fields(last, "fields")[1] if self.options.fields else None
 
         def write(directory: ResultDirectory) -> None:
@@ -354,20 +356,21 @@ class TransientRecorder(Recorder):
 
     def outcome(self) -> dict[str, Any]:
         """Last row, with the peaks and with the Debye layers of all rows. On rank 0 only."""
-        highest = columns.columns_of_peaks(self._peaks())
+        highest = columns.columns_of_peaks(self._peaks)
         last = {key: value for key, value in self.rows[-1].items() if key != "status"}
         last |= columns.layers_of_rows(self.rows)
         return {**last, **highest, "status": self.rows[-1]["status"]}
 
     def course(self) -> Course:
         """Start, changes and estimated errors of the transient. On rank 0 only."""
-        return course_of(self.case, self.rows, self.trace)
+        return replace(course_of(self.case, self.rows, self.trace), peaks=self._peaks)
 
+    @cached_property
     def _peaks(self) -> dict[str, dict[str, float]]:
-        """Peaks of the trace, and of the rows where a number has no trace, in the order of the columns."""
+        """Peaks of the trace, else of the rows, in the order of the columns; at the end, as they take long to find."""
         first = self.rows[0] if self.rows else {}
         names = [name for name in first if columns.has_peak(name) or columns.is_synaptic(name, first)]
-        traced = peaks(self.trace)
+        traced = peaks(self.trace, followed(self.case))
         of_rows = peaks_of_rows(self.rows, [name for name in names if name not in traced])
         found = traced | of_rows
         return {name: found[name] for name in names if name in found}

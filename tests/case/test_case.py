@@ -348,6 +348,10 @@ def test_override_values_are_toml_or_else_text():
 def test_the_nearest_word_is_named():
     assert nearest("radious", ["length", "radius"]) == 'did you mean "radius"? known: length, radius'
     assert nearest("zzz", ["length", "radius"]) == "known: length, radius"
+    many = [f"{name}.{what}" for name in ("top", "base", "probe") for what in map(str, range(100))]
+    assert nearest("op.12", many) == 'did you mean "top.12"? among the 300 known: top.12'
+    assert len(nearest("probe", many).split(",")) == 8
+    assert nearest("?", many) == "none of the 300 is like it"
 
 
 def test_an_error_survives_the_way_between_ranks():

@@ -251,6 +251,13 @@ def test_curves_of_membranes_are_beside_layers_that_cells_do_not_resolve():
     assert [curve.name for curve in chart.curves] == ["base", "base, load", "cap, beside its layer"]
 
 
+def test_compartments_have_axes_of_their_own():
+    names = ("head.concentration_mM.Ca", "compartments.er.concentration_mM.Ca")
+    rows = [{"time_ms": t, names[0]: 1e-4 + t, names[1]: 0.5 + t} for t in (0.0, 1.0)]
+    found = {chart.title: [curve.name for curve in chart.curves] for chart in traces.charts(rows, "time_ms", "t")}
+    assert found == {"Ca": ["head"], "Ca, compartments": ["er"]}
+
+
 class TestGates:
     """Gates of membranes can be chosen in the viewer; they have values on their boundary only."""
 

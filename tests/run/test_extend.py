@@ -10,7 +10,7 @@ import pandas
 import pytest
 
 from spinepnp.case.case import load_case
-from spinepnp.plots import traces
+from spinepnp.plots.concentration_traces import concentration_charts
 from spinepnp.run import checkpoints
 from spinepnp.run.options import RunOptions
 from spinepnp.run.steady import solve_case
@@ -109,7 +109,7 @@ class TestAnExtendedRun:
 
     def test_the_picture_says_from_when_on_a_probe_has_changed(self, extended):
         rows, case = table(extended, "trace.csv").to_dict("records"), load_case(extended / "case.toml")
-        chart = traces._concentrations(case, [{k: v for k, v in row.items() if v == v} for row in rows])
+        (chart,) = concentration_charts(case, [{k: v for k, v in row.items() if v == v} for row in rows])
         assert chart.note == "tip: since 10 ms"
         assert len(chart.curves) == 2
         assert np.nanmin(np.abs(chart.curves[0][0])) == 0.0

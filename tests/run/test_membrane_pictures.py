@@ -7,7 +7,8 @@ import pytest
 import pyvista
 
 from spinepnp.case.case import load_case
-from spinepnp.plots import membrane_bodies, membrane_pictures, membranes, traces
+from spinepnp.plots import charts, membrane_bodies, membrane_pictures, membranes, traces
+from spinepnp.plots.concentration_traces import compartment_charts, concentration_charts
 from spinepnp.plots.lines import profiles
 from spinepnp.plots.scene import can_render
 from support import CASES
@@ -180,10 +181,10 @@ class TestTraces:
 
     def test_the_smaller_ones_of_a_large_family_are_named(self):
         curves = {f"curve {i}": (np.array([0.0, i]), {}) for i in range(10)}
-        chart = traces._family("", curves, None, traces._highest)
+        chart = charts.family("", curves, None, charts.highest_of)
         assert list(chart.legend) == [f"curve {i}" for i in range(2, 10)]
         assert chart.note == "smaller: curve 0; curve 1"
-        assert chart.height > traces._family("", {}, None, traces._highest).height
+        assert chart.height > charts.family("", {}, None, charts.highest_of).height
 
     def test_columns_that_the_trace_lacks_come_from_the_other_table(self, spine, tmp_path):
         more = {"wall.Kv.gate.rtm_n": 0.1, "compartments.cleft.concentration_mM.Na": 3.0}
@@ -195,7 +196,7 @@ class TestTraces:
         assert len(joined) == 9
         assert [row["cap.potential_mV"] for row in joined[::4]] == [0.0, 5.0, 10.0]
         assert list(traces._gates(spine, joined).legend) == ["Kv rtm_n"]
-        assert list(traces._compartments(spine, joined).legend) == ["Na"]
+        assert list(compartment_charts(spine, joined)[0].legend) == ["Na"]
         assert traces.draw_trace(spine, rows, tmp_path, trace) == [tmp_path / "trace.png"]
         assert is_png(tmp_path / "trace.png")
 
@@ -203,3 +204,27 @@ class TestTraces:
         case = load_case(CASES / "spine_synapse.toml")
         rows = self.rows((0, 1), **{"base.current_pA.total": -5.0, "base.load.current_pA": 5.0})
         assert list(traces._currents(case, rows).legend) == ["base", "base, out into load"]
+
+    def test_traces_have_linear_axes_by_magnitude_and_a_colour_a_species(self):
+        """Free calcium, what binds it, and free buffers; no two lines of nine species are alike."""
+        case = load_case(CASES / "calcium_dye.toml")
+        sizes = {n: 1e-4 if n == "Ca" else 0.01 if n.endswith("_Ca") else 0.06 for n in case.electrolyte.names[2:]}
+        rows = [
+            {"time_ms": t} | {f"volume.concentration_mM.{n}": c * (1 + t) for n, c in sizes.items()} for t in (0, 1)
+        ]
+        found = concentration_charts(case, rows)
+        assert [chart.label for chart in found] == [f"concentration ({unit})" for unit in ("nM", "uM", "uM")]
+        assert list(found[0].legend) == ["Ca"]
+        assert found[0].curves[0][0] == pytest.approx([100.0, 200.0])
+        assert set(found[1].legend) == {n for n in sizes if n.endswith("_Ca")}
+        looks = [look for chart in found for _, look in chart.curves]
+        assert len({look["color"] for look in looks}) == len(looks) == 9
+        assert {look["linestyle"] for look in looks} == {"-"}
+
+    def test_calcium_of_a_store_is_not_beside_its_salt(self):
+        case = load_case(CASES / "calcium_store.toml")
+        names = [f"compartments.er.concentration_mM.{n}" for n in case.electrolyte.names]
+        salt, calcium = compartment_charts(case, self.rows((0, 1), **dict.fromkeys(names, 0.25)))
+        assert list(salt.legend) == ["Na", "K", "A"]
+        assert (list(calcium.legend), calcium.label) == (["Ca"], "concentration (uM)")
+        assert calcium.curves[0][0] == pytest.approx([0.0, 250.0])

@@ -1,13 +1,17 @@
 """Table at the end of a run: resistances of steady states, peaks of transients, digits by what is known of them."""
 
+import csv
+import json
+import math
 import re
 
 import pytest
 
 from spinepnp.case.case import make_case
 from spinepnp.case.toml import parse_toml
+from spinepnp.run.concentration_table import concentration_cells
 from spinepnp.run.options import RunOptions, SweepPoint
-from spinepnp.run.outcome_table import cells, law_line, limit_line
+from spinepnp.run.outcome_table import cells, columns_by_width, law_line, limit_line
 from spinepnp.run.steady import solve_case
 from spinepnp.runtime.stack import MPI
 from support.cases import CASE
@@ -106,3 +110,82 @@ class TestInTime:
         ]  # fmt: skip
         assert [float(row[3]) for row in rows] == pytest.approx([1.0, 2.0], rel=0.1)
         assert points[1].row["peak.top.potential_mV.half_width_ms"] == pytest.approx(2.0 * 2.446, rel=0.05)
+
+
+#: Calcium enters for a millisecond and is bound; salt around it.
+CALCIUM = {
+    "geometry": {"shape": "cylinder", "length": "1 um", "radius": "100 nm", "dimension": "1d"},
+    "mesh": {"size": "250 nm"},
+    "electrolyte": {
+        "thermal_voltage": "25.26 mV",
+        "species": [
+            {"name": n, "valence": z, "diffusivity": "1000 um^2/s", "concentration": c}
+            for n, z, c in (("K", 1, "150 mM"), ("A", -1, "150.0202 mM"), ("Ca", 2, "0.1 uM"), ("B", 0, "100 uM"),
+                            ("CaB", 2, "10 uM"))
+        ],
+        "reactions": [{"equation": "Ca + B <-> CaB", "forward": "1e8 1/(M s)", "backward": "100 1/s"}],
+    },
+    "boundaries": {"base": {"potential": "0 mV", "concentrations": "bulk"}},
+    "probes": {"spot": ["0 nm", "0 nm", "500 nm"]},
+}  # fmt: skip
+PULSE = {"species": "Ca", "value": "20 fA", "waveform": "pulse", "duration": "1 ms"}
+
+
+def of_calcium(tmp_path, current, **study):
+    case = make_case(CALCIUM | {"boundaries": CALCIUM["boundaries"] | {"top": {"current": current}}, "study": study})
+    return solve_case(case, MPI.COMM_SELF, tmp_path, RunOptions(quiet=True, fields=False, pictures=False))
+
+
+class TestTraces:
+    """Calcium has a table of its own, in readable units; no rows of an end that holds it."""
+
+    def test_peak_and_decay_in_time(self, tmp_path):
+        points = of_calcium(tmp_path, PULSE, kind="transient", duration="4 ms", tolerance=0.01)
+        headings, sides, rows = concentration_cells(points)
+        assert len(headings) == len(sides) == len(rows[0]) == 7
+        assert [row[:3] for row in rows[:3]] == [[place, "Ca", "100 nM"] for place in ("spot", "top", "mean")]
+        assert {row[1] for row in rows[3:]} == {"CaB"}
+        peak = json.loads((tmp_path / "summary.json").read_text())["peaks"]["top.concentration_mM.Ca"]
+        assert set(peak) == {"value", "time_ms", "half_width_ms", "decay_ms"}
+        assert rows[1][3:] == [
+            f"{1e3 * peak['value']:.4g} uM",
+            *(f"{peak[key]:.4g}" for key in ("time_ms", "half_width_ms", "decay_ms")),
+        ]
+        assert peak["time_ms"] == pytest.approx(1.0, rel=0.1)
+        assert "peak Ca\n[mM]" not in cells(points)[0]
+        with (tmp_path / "trace.csv").open() as file:
+            trace = [(float(r["time_ms"]), float(r["top.concentration_mM.Ca"])) for r in csv.DictReader(file)]
+        points[0].course = None  # as in the report of several transients
+        assert concentration_cells(points)[2][1] == ["top", "Ca", rows[1][3]]
+        rest, height = trace[0][1], (peak["value"] - trace[0][1]) / math.e
+        later = next(t for t, c in trace if t > peak["time_ms"] and c - rest < height)
+        earlier = max(t for t, c in trace if t < later)
+        assert earlier <= peak["time_ms"] + peak["decay_ms"] <= later
+
+    def test_places_of_steady_states(self, tmp_path):
+        study = {"kind": "sweep", "vary": "boundaries.top.current.value", "values": ["1 fA", "20 fA"]}
+        points = of_calcium(tmp_path, {"species": "Ca", "value": "1 fA"}, **study)
+        headings, _, rows = concentration_cells(points)
+        assert headings == ["boundaries.top.current", "Ca(spot)", "Ca(top)", "Ca(mean)"]
+        assert rows[1][2] == f"{1e3 * points[1].row['top.concentration_mM.Ca']:.4g} uM"
+        for point in points:
+            point.value = None
+        assert concentration_cells(points[1:])[2][1] == ["top", "Ca", rows[1][2]]
+
+    def test_a_salt_has_none(self):
+        case = make_case(parse_toml(CASE, "case"))
+        assert concentration_cells([SweepPoint(0, case, None, {"status": "ok"})]) == ([], [], [])
+
+
+def test_tables_are_not_wider_than_the_screen_and_cut_no_number():
+    """Columns of a place stay together; each table begins with the varied value, and no column is lost."""
+    headings = ["key", *(f"{text}\n[mV]" for p in "abcd" for text in (f"V({p}) at the end", f"peak V({p})", "at"))]
+    headings.append("status")
+    rows = [["1", *("-69.99123" for _ in headings[2:]), "ok"]]
+    parts = columns_by_width(headings, rows, 80)
+    assert parts == [[0, 1, 2, 3], [0, 4, 5, 6], [0, 7, 8, 9], [0, 10, 11, 12, 13]]
+    assert sorted(i for part in parts for i in part[1:]) == list(range(1, len(headings)))
+    for part in parts:
+        assert part[0] == 0
+        assert sum(max(map(len, [*headings[i].split("\n"), rows[0][i]])) + 3 for i in part) < 80
+    assert columns_by_width(headings, rows, 1000) == [list(range(len(headings)))]

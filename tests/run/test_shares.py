@@ -5,12 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from spinepnp.case.case import make_case
+from spinepnp.case.toml import parse_toml
 from spinepnp.run.membranes import current_lines, shown_potentials
 from spinepnp.run.options import Course
 from spinepnp.run.progress import FEW_STEPS, ProgressBar
 from spinepnp.run.shares import charge_lines, current_shares
-from spinepnp.run.summary import statements
+from spinepnp.run.summary import outcome_of, statements
 from spinepnp.solvers.problem.columns import shown_potential
+from support.interruptions import TRANSIENT
 
 #: Of 10 fC that enter 9.6 leave at the base, 0.1 are stored, and 0.3 leak.
 ROW = {
@@ -119,6 +122,15 @@ def test_the_time_left_is_told_only_where_it_is_known():
     assert progress.left(1.0, 0.0).endswith("s in all")
 
 
+def test_the_time_left_follows_the_recent_steps():
+    """Steps of a transient grow: of 11 s the first five have done 5 %, the last six as much as is left."""
+    progress = ProgressBar(SimpleNamespace(rank=1), 1, "")
+    progress._start -= 5.0
+    assert progress.left(0.05, 0.0, FEW_STEPS) == "time left: unknown yet"
+    progress._start -= 6.0
+    assert progress.left(0.525, 0.0, FEW_STEPS) == "about 6 s left"
+
+
 def test_a_synapse_that_never_opens_has_no_shares():
     row = {"cap.AMPA.charge_fC.Na": 0.0, "cap.AMPA.charge_fC.total": 0.0, "base.charge_out_fC.Na": 2e-11,
            "volume.charge_fC": 0.0}  # fmt: skip
@@ -126,3 +138,12 @@ def test_a_synapse_that_never_opens_has_no_shares():
     assert line == "no charge has entered through cap.AMPA: closed until the end, or without a strength"
     none = {"top.syn.current_pA.Na": 4.7e-12, "top.current_pA.Na": 4.7e-12, "base.current_pA.Na": -2e-11}
     assert current_shares(none) == ""
+
+
+def test_debye_layers_of_a_report_are_those_of_all_rows():
+    """A layer that was not resolved on the way is told again by `report`, which knows the files alone."""
+    rows = [ESTIMATED | {"time_ms": float(i), "layers_resolved": str(not i), "layers_unresolved": name, "status": "ok"}
+            for i, name in enumerate(("-", "cap", "-"))]  # fmt: skip
+    rows[2]["layers_resolved"] = "True"
+    lines = outcome_of(make_case(parse_toml(TRANSIENT, "case")), rows, {"status": "ok"}).lines
+    assert "Debye layers are not resolved at cap: electroneutral values there at best" in lines
