@@ -6,7 +6,6 @@ the middles of the level lines of that distance, and cross-sections are planes n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +18,6 @@ SECTIONS = 40
 #: Radius of a cross-section over that of the narrowest one up to which it belongs to the neck; of a stubby spine up to
 #: the mean of neck and head.
 NECK_WIDTH = 1.5
-
-#: Length of a neck over its radius, at least: the openings of a shorter one resist more than itself.
-SHORTEST_NECK = 1.0
 
 #: Radius of a head over that of the widest cross-section, at least.
 HEAD_WIDTH = 0.4
@@ -42,11 +38,10 @@ class Anatomy:
         pole: farthest place of the head from the base.
         cut: point of the plane that cuts the base.
         direction: vector along the axis there, into the spine.
-        neck_length: length of the neck along the axis; ``None`` for a stubby spine, which has no neck.
-        neck_radius: radius of the narrowest cross-section; ``None`` for a stubby spine.
-        head_volume: volume within the outer surface beyond the neck; beyond the cut of a stubby spine.
-        head_free_volume: that volume without closed surfaces within it.
-        head_area: area of the outer surface there.
+        neck_length: length of the neck along the axis.
+        neck_radius: radius of the narrowest cross-section.
+        head_volume: volume beyond the neck.
+        head_area: area of the surface beyond the neck.
         radii: radius of each cross-section, from the base to the pole.
         positions: position of each along the axis.
     """
@@ -55,10 +50,9 @@ class Anatomy:
     pole: np.ndarray
     cut: np.ndarray
     direction: np.ndarray
-    neck_length: float | None
-    neck_radius: float | None
+    neck_length: float
+    neck_radius: float
     head_volume: float
-    head_free_volume: float
     head_area: float
     radii: np.ndarray
     positions: np.ndarray
@@ -91,18 +85,13 @@ def _end_near(surface: Triangulation, place: np.ndarray) -> int:
     return int(np.argmax(np.where(near <= AROUND * near.max(), opposite, -1.0)))
 
 
-def find_anatomy(
-    surface: Triangulation, base: np.ndarray | None = None, shells: Sequence[Triangulation] = ()
-) -> Anatomy:
+def find_anatomy(surface: Triangulation, base: np.ndarray | None = None) -> Anatomy:
     """Anatomy of a closed, outward oriented surface of a spine.
 
     Args:
         surface: the surface.
         base: place near the base; without it the end from which most of the surface is far.
-        shells: closed, outward oriented surfaces within it.
     """
-    from scipy.spatial import cKDTree
-
     points = surface.points
     start = _far_end(surface) if base is None else _end_near(surface, base)
     distance = _distances(surface, start)
@@ -121,32 +110,14 @@ def find_anatomy(
     while begin > first and slim[begin - 1]:
         begin -= 1
     tangent = axis[min(first + 3, whole - 1)] - axis[max(first - 1, 0)]
-    length: float | None = float(positions[last] - positions[begin])
-    radius: float | None = float(radii[narrow])
-    if positions[last] - positions[begin] < SHORTEST_NECK * radii[narrow]:
-        length, radius, last = None, None, first - 1
-    level, middle = distance.max() * (last + 1.0) / (whole + 1.0), axis[min(last + 1, whole - 1)]
-    head = _beyond(surface, distance, level)
-    nearest = cKDTree(points)
-    held = [_beyond(shell, distance[nearest.query(shell.points)[1]], level) for shell in shells]
-    volume = _volume_from(surface, head, middle)
+    along = distance[surface.triangles[:, :3]].mean(axis=1) > distance.max() * (last + 1.0) / (whole + 1.0)
+    x, middle = surface.corners[along], axis[min(last + 1, whole - 1)]
+    head = np.einsum("ti,ti->", x[:, 0] - middle, np.cross(x[:, 1] - middle, x[:, 2] - middle)) / 6.0
     return Anatomy(
         tip=points[start], pole=points[pole], cut=axis[first], direction=tangent / np.linalg.norm(tangent),
-        neck_length=length, neck_radius=radius, head_volume=volume,
-        head_free_volume=volume - sum(_volume_from(shell, of, middle) for shell, of in zip(shells, held, strict=True)),
-        head_area=float(surface.areas()[head].sum()), radii=radii, positions=positions,
+        neck_length=float(positions[last] - positions[begin]), neck_radius=float(radii[narrow]),
+        head_volume=float(head), head_area=float(surface.areas()[along].sum()), radii=radii, positions=positions,
     )  # fmt: skip
-
-
-def _beyond(surface: Triangulation, distance: np.ndarray, level: float) -> np.ndarray:
-    """Mask of triangles whose distance from the base is larger than a level, shape (triangles,)."""
-    return np.asarray(distance[surface.triangles[:, :3]].mean(axis=1) > level)
-
-
-def _volume_from(surface: Triangulation, part: np.ndarray, apex: np.ndarray) -> float:
-    """Volume between a part of a surface and an apex, which stands in the opening of that part."""
-    x = surface.corners[part] - apex
-    return float(np.einsum("ti,ti->", x[:, 0], np.cross(x[:, 1], x[:, 2])) / 6.0)
 
 
 def _narrowest(radii: np.ndarray) -> int:

@@ -1,8 +1,8 @@
 """Split, collapse and flip of the edges of a triangulated surface, and smoothing of its vertices; compiled by Numba.
 
 The operations of isotropic remeshing (Botsch and Kobbelt, Symposium on Geometry Processing 2004). An edge is a feature
-if its two triangles have different labels or meet at a sharp angle; features keep their place. No operation makes more
-triangles around a vertex than fit into `around`.
+if its two triangles have different labels or meet at a sharp angle; features keep their place. A triangle that is gone
+has a first corner of -1; `around` holds the triangles of each vertex, and no operation makes more than fit there.
 """
 
 from __future__ import annotations
@@ -12,17 +12,14 @@ import math
 import numpy as np
 from numba import njit
 
-from spinepnp.geometries.triangles.triangle_lists import add, corner_of, drop, link, pair, remove_middle
-from spinepnp.geometries.triangles.triangle_shapes import (
-    NEEDLE,
-    area_vector,
-    distance,
-    dot,
-    is_feature,
-    kind_of,
-    shape_of,
-    turns,
-)
+#: Cosine of the angle between normals below which an edge is sharp.
+SHARP = 0.6
+
+#: Cosine of the angle by which a triangle may turn in one operation.
+TURN = 0.5
+
+#: Shape (see `WORST_SHAPE`) of a triangle below which its normal is not trusted.
+NEEDLE = 0.05
 
 #: Length of an edge, over its size, below which it may always be collapsed.
 TINY = 0.25
@@ -30,8 +27,136 @@ TINY = 0.25
 #: Length of an edge, over its size, below which even corners of patches at its ends are one.
 SAME = 0.02
 
-#: Smallest shape of a new triangle (see `shape_of`).
+#: Smallest shape of a new triangle: 4 sqrt(3) area over the sum of its squared edges, 1 for an equilateral one.
 WORST_SHAPE = 0.05
+
+
+@njit(cache=True)
+def _normal(a, b, c):  # type: ignore[no-untyped-def]
+    u0, u1, u2 = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    v0, v1, v2 = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+    return np.array((u1 * v2 - u2 * v1, u2 * v0 - u0 * v2, u0 * v1 - u1 * v0))
+
+
+@njit(cache=True)
+def _dot(u, v):  # type: ignore[no-untyped-def]
+    return u[0] * v[0] + u[1] * v[1] + u[2] * v[2]
+
+
+@njit(cache=True)
+def _distance(a, b):  # type: ignore[no-untyped-def]
+    return math.sqrt((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2)
+
+
+@njit(cache=True)
+def _shape(a, b, c):  # type: ignore[no-untyped-def]
+    n = _normal(a, b, c)
+    edges = _distance(a, b) ** 2 + _distance(b, c) ** 2 + _distance(c, a) ** 2
+    return 2.0 * math.sqrt(3.0) * math.sqrt(_dot(n, n)) / max(edges, 1e-300)
+
+
+@njit(cache=True)
+def _turns(old, new):  # type: ignore[no-untyped-def]
+    """Whether a triangle with one normal turns too far when it gets the other."""
+    return _dot(old, new) <= TURN * math.sqrt(_dot(old, old) * _dot(new, new))
+
+
+@njit(cache=True)
+def surround(triangles, around, count):  # type: ignore[no-untyped-def]
+    """Fill the lists of triangles around each vertex.
+
+    Args:
+        triangles: corners, shape (room, 3).
+        around: triangles around each point, shape (room, most).
+        count: number of triangles around each point, shape (room,).
+    """
+    count[:] = 0
+    for t in range(len(triangles)):
+        if triangles[t, 0] >= 0:
+            for i in range(3):
+                _add(around, count, triangles[t, i], t)
+
+
+@njit(cache=True)
+def _drop(around, count, v, t):  # type: ignore[no-untyped-def]
+    for k in range(count[v]):
+        if around[v, k] == t:
+            count[v] -= 1
+            around[v, k] = around[v, count[v]]
+            return
+
+
+@njit(cache=True)
+def _add(around, count, v, t):  # type: ignore[no-untyped-def]
+    around[v, count[v]] = t
+    count[v] += 1
+
+
+@njit(cache=True)
+def _corner_of(triangles, t, v):  # type: ignore[no-untyped-def]
+    for i in range(3):
+        if triangles[t, i] == v:
+            return i
+    return -1
+
+
+@njit(cache=True)
+def _pair(triangles, around, count, a, b):  # type: ignore[no-untyped-def]
+    """The two triangles of an edge, first the one that runs from a to b; -1 where there is none."""
+    forward, backward = -1, -1
+    for k in range(count[a]):
+        t = around[a, k]
+        i = _corner_of(triangles, t, a)
+        if triangles[t, (i + 1) % 3] == b:
+            forward = t
+        elif triangles[t, (i + 2) % 3] == b:
+            backward = t
+    return forward, backward
+
+
+@njit(cache=True)
+def _is_feature(x, triangles, labels, one, other):  # type: ignore[no-untyped-def]
+    """Whether the edge between two triangles is kept; a needle has no direction, so that its edges are not sharp."""
+    if one < 0 or other < 0 or labels[one] != labels[other]:
+        return True
+    a, b, c = x[triangles[one, 0]], x[triangles[one, 1]], x[triangles[one, 2]]
+    d, e, f = x[triangles[other, 0]], x[triangles[other, 1]], x[triangles[other, 2]]
+    if _shape(a, b, c) < NEEDLE or _shape(d, e, f) < NEEDLE:
+        return False
+    n, m = _normal(a, b, c), _normal(d, e, f)
+    return _dot(n, m) < SHARP * math.sqrt(_dot(n, n) * _dot(m, m))
+
+
+@njit(cache=True)
+def kind_of(x, triangles, labels, around, count, v):  # type: ignore[no-untyped-def]
+    """0: within a smooth part; 1: on a feature line; 2: an end, corner or crossing of feature lines.
+
+    Args:
+        x: coordinates of the points, with room for more, shape (room, 3).
+        triangles: corners, shape (room, 3).
+        labels: patch of each triangle, shape (room,).
+        around: triangles around each point, shape (room, most).
+        count: number of triangles around each point, shape (room,).
+        v: the point.
+    """
+    number = 0
+    one = np.zeros(3)
+    other = np.zeros(3)
+    for k in range(count[v]):
+        t = around[v, k]
+        w = triangles[t, (_corner_of(triangles, t, v) + 1) % 3]
+        forward, backward = _pair(triangles, around, count, v, w)
+        if _is_feature(x, triangles, labels, forward, backward):
+            number += 1
+            if number == 1:
+                one[:] = x[w] - x[v]
+            elif number == 2:
+                other[:] = x[w] - x[v]
+    if number == 0:
+        return 0
+    if number == 2 and _dot(one, other) < -0.5 * math.sqrt(_dot(one, one) * _dot(other, other)):
+        return 1
+    return 2
 
 
 @njit(cache=True)
@@ -55,20 +180,20 @@ def split_long(x, size, points, triangles, labels, number, around, count):  # ty
             if triangles[t, 0] < 0:
                 break
             a, b = triangles[t, i], triangles[t, (i + 1) % 3]
-            length = distance(x[a], x[b])
+            length = _distance(x[a], x[b])
             if length <= 4.0 / 3.0 * 0.5 * (size[a] + size[b]):
                 continue
             longest = True
             for j in (1, 2):
-                if distance(x[triangles[t, (i + j) % 3]], x[triangles[t, (i + j + 1) % 3]]) > length:
+                if _distance(x[triangles[t, (i + j) % 3]], x[triangles[t, (i + j + 1) % 3]]) > length:
                     longest = False
             if not longest:
                 continue
-            one, other = pair(triangles, around, count, a, b)
+            one, other = _pair(triangles, around, count, a, b)
             if one < 0 or other < 0 or points + 1 > len(x) or number + 2 > len(triangles):
                 continue
-            c = triangles[one, (corner_of(triangles, one, a) + 2) % 3]
-            d = triangles[other, (corner_of(triangles, other, a) + 1) % 3]
+            c = triangles[one, (_corner_of(triangles, one, a) + 2) % 3]
+            d = triangles[other, (_corner_of(triangles, other, a) + 1) % 3]
             if count[c] + 1 >= around.shape[1] or count[d] + 1 >= around.shape[1]:
                 continue
             m = points
@@ -76,17 +201,17 @@ def split_long(x, size, points, triangles, labels, number, around, count):  # ty
             size[m] = 0.5 * (size[a] + size[b])
             count[m] = 0
             points += 1
-            triangles[one, corner_of(triangles, one, b)] = m
-            triangles[other, corner_of(triangles, other, b)] = m
+            triangles[one, _corner_of(triangles, one, b)] = m
+            triangles[other, _corner_of(triangles, other, b)] = m
             for new, old, p, q in ((number, one, b, c), (number + 1, other, d, b)):
                 triangles[new, 0], triangles[new, 1], triangles[new, 2] = m, p, q
                 labels[new] = labels[old]
-                drop(around, count, b, old)
-                add(around, count, b, new)
-                add(around, count, m, new)
-                add(around, count, m, old)
-            add(around, count, c, number)
-            add(around, count, d, number + 1)
+                _drop(around, count, b, old)
+                _add(around, count, b, new)
+                _add(around, count, m, new)
+                _add(around, count, m, old)
+            _add(around, count, c, number)
+            _add(around, count, d, number + 1)
             number += 2
             split = True
             break
@@ -101,19 +226,19 @@ def _may_move(x, triangles, around, count, v, without, p, most, worst):  # type:
     mean = np.zeros(3)  # of all triangles around it, by area: needles do not count
     for k in range(count[v]):
         t = around[v, k]
-        mean += area_vector(x[triangles[t, 0]], x[triangles[t, 1]], x[triangles[t, 2]])
+        mean += _normal(x[triangles[t, 0]], x[triangles[t, 1]], x[triangles[t, 2]])
     for k in range(count[v]):
         t = around[v, k]
-        if corner_of(triangles, t, without) >= 0:
+        if _corner_of(triangles, t, without) >= 0:
             continue
-        i = corner_of(triangles, t, v)
+        i = _corner_of(triangles, t, v)
         b, c = x[triangles[t, (i + 1) % 3]], x[triangles[t, (i + 2) % 3]]
-        new, old = area_vector(p, b, c), area_vector(x[v], b, c)
-        if turns(old if shape_of(x[v], b, c) > NEEDLE else mean, new) and shape_of(p, b, c) > NEEDLE:
+        new, old = _normal(p, b, c), _normal(x[v], b, c)
+        if _turns(old if _shape(x[v], b, c) > NEEDLE else mean, new) and _shape(p, b, c) > NEEDLE:
             return False
-        if shape_of(p, b, c) < min(worst, 0.9 * shape_of(x[v], b, c)):
+        if _shape(p, b, c) < min(worst, 0.9 * _shape(x[v], b, c)):
             return False
-        if distance(p, b) > most or distance(p, c) > most:
+        if _distance(p, b) > most or _distance(p, c) > most:
             return False
     return True
 
@@ -136,28 +261,28 @@ def collapse_short(x, size, triangles, labels, around, count):  # type: ignore[n
         while again and count[a] > 0:
             again = False
             kind = kind_of(x, triangles, labels, around, count, a)
-            if count[a] == 3 and kind == 0 and remove_middle(triangles, around, count, a):
+            if count[a] == 3 and kind == 0 and _remove_middle(triangles, around, count, a):
                 done += 1
                 break
             for k in range(count[a]):
                 t = around[a, k]
-                b = triangles[t, (corner_of(triangles, t, a) + 1) % 3]
+                b = triangles[t, (_corner_of(triangles, t, a) + 1) % 3]
                 h = 0.5 * (size[a] + size[b])
-                if distance(x[a], x[b]) >= 0.8 * h:
+                if _distance(x[a], x[b]) >= 0.8 * h:
                     continue
-                one, other = pair(triangles, around, count, a, b)
+                one, other = _pair(triangles, around, count, a, b)
                 if one < 0 or other < 0:
                     continue
-                if kind > 0 and not is_feature(x, triangles, labels, one, other):
+                if kind > 0 and not _is_feature(x, triangles, labels, one, other):
                     continue
-                if kind == 2 and distance(x[a], x[b]) > SAME * h:
+                if kind == 2 and _distance(x[a], x[b]) > SAME * h:
                     continue
-                if count[a] + count[b] - 4 >= around.shape[1] or not link(triangles, around, count, a, b):
+                if count[a] + count[b] - 4 >= around.shape[1] or not _link(triangles, around, count, a, b):
                     continue
                 p = x[b].copy()
                 if kind == 0 and kind_of(x, triangles, labels, around, count, b) == 0:
                     p = 0.5 * (x[a] + x[b])
-                tiny = distance(x[a], x[b]) < TINY * h
+                tiny = _distance(x[a], x[b]) < TINY * h
                 most, worst = (1e300, 0.0) if tiny else (4.0 / 3.0 * h, WORST_SHAPE)
                 if not _may_move(x, triangles, around, count, a, b, p, most, worst):
                     continue
@@ -168,17 +293,62 @@ def collapse_short(x, size, triangles, labels, around, count):  # type: ignore[n
                 for dead in (one, other):
                     for i in range(3):
                         if triangles[dead, i] != a:
-                            drop(around, count, triangles[dead, i], dead)
-                    drop(around, count, a, dead)
+                            _drop(around, count, triangles[dead, i], dead)
+                    _drop(around, count, a, dead)
                     triangles[dead, 0] = -1
                 for j in range(count[a]):
                     moved = around[a, j]
-                    triangles[moved, corner_of(triangles, moved, a)] = b
-                    add(around, count, b, moved)
+                    triangles[moved, _corner_of(triangles, moved, a)] = b
+                    _add(around, count, b, moved)
                 count[a] = 0
                 done += 1
                 break
     return done
+
+
+@njit(cache=True)
+def _remove_middle(triangles, around, count, v):  # type: ignore[no-untyped-def]
+    """Replace the three triangles around a vertex by one, where their outer corners keep three triangles each."""
+    whole = around[v, 0]
+    i = _corner_of(triangles, whole, v)
+    p, q = triangles[whole, (i + 1) % 3], triangles[whole, (i + 2) % 3]
+    r = -1
+    for k in (1, 2):
+        for j in range(3):
+            w = triangles[around[v, k], j]
+            if w not in (v, p, q):
+                r = w
+    if r < 0 or count[p] <= 3 or count[q] <= 3 or count[r] <= 3:
+        return False
+    for k in (1, 2):
+        t = around[v, k]
+        for j in range(3):
+            if triangles[t, j] != v:
+                _drop(around, count, triangles[t, j], t)
+        triangles[t, 0] = -1
+    triangles[whole, i] = r
+    _add(around, count, r, whole)
+    count[v] = 0
+    return True
+
+
+@njit(cache=True)
+def _link(triangles, around, count, a, b):  # type: ignore[no-untyped-def]
+    """Whether a and b have two common neighbours, and each of these more than three triangles."""
+    common = 0
+    for k in range(count[a]):
+        t = around[a, k]
+        w = triangles[t, (_corner_of(triangles, t, a) + 1) % 3]
+        if w == b:
+            continue
+        for j in range(count[b]):
+            s = around[b, j]
+            if triangles[s, (_corner_of(triangles, s, b) + 1) % 3] == w:
+                common += 1
+                if count[w] <= 3:
+                    return False
+                break
+    return common == 2
 
 
 @njit(cache=True)
@@ -201,30 +371,30 @@ def flip_edges(x, triangles, labels, number, around, count):  # type: ignore[no-
             a, b = triangles[t, i], triangles[t, (i + 1) % 3]
             if a > b or count[a] <= 3 or count[b] <= 3:
                 continue
-            one, other = pair(triangles, around, count, a, b)
-            if one < 0 or other < 0 or is_feature(x, triangles, labels, one, other):
+            one, other = _pair(triangles, around, count, a, b)
+            if one < 0 or other < 0 or _is_feature(x, triangles, labels, one, other):
                 continue
-            c = triangles[one, (corner_of(triangles, one, a) + 2) % 3]
-            d = triangles[other, (corner_of(triangles, other, a) + 1) % 3]
+            c = triangles[one, (_corner_of(triangles, one, a) + 2) % 3]
+            d = triangles[other, (_corner_of(triangles, other, a) + 1) % 3]
             if c == d or count[c] + 1 >= around.shape[1] or count[d] + 1 >= around.shape[1]:
                 continue
             u, v, w, z = x[a] - x[c], x[b] - x[c], x[a] - x[d], x[b] - x[d]
-            at_c = math.atan2(math.sqrt(dot(area_vector(x[c], x[a], x[b]), area_vector(x[c], x[a], x[b]))), dot(u, v))
-            at_d = math.atan2(math.sqrt(dot(area_vector(x[d], x[b], x[a]), area_vector(x[d], x[b], x[a]))), dot(w, z))
+            at_c = math.atan2(math.sqrt(_dot(_normal(x[c], x[a], x[b]), _normal(x[c], x[a], x[b]))), _dot(u, v))
+            at_d = math.atan2(math.sqrt(_dot(_normal(x[d], x[b], x[a]), _normal(x[d], x[b], x[a]))), _dot(w, z))
             if at_c + at_d <= math.pi + 1e-6:
                 continue
-            forward, backward = pair(triangles, around, count, c, d)
+            forward, backward = _pair(triangles, around, count, c, d)
             if forward >= 0 or backward >= 0:
                 continue
-            mean = area_vector(x[a], x[b], x[c]) + area_vector(x[b], x[a], x[d])
-            if turns(mean, area_vector(x[c], x[a], x[d])) or turns(mean, area_vector(x[d], x[b], x[c])):
+            mean = _normal(x[a], x[b], x[c]) + _normal(x[b], x[a], x[d])
+            if _turns(mean, _normal(x[c], x[a], x[d])) or _turns(mean, _normal(x[d], x[b], x[c])):
                 continue
             triangles[one, 0], triangles[one, 1], triangles[one, 2] = c, a, d
             triangles[other, 0], triangles[other, 1], triangles[other, 2] = d, b, c
-            drop(around, count, b, one)
-            drop(around, count, a, other)
-            add(around, count, d, one)
-            add(around, count, c, other)
+            _drop(around, count, b, one)
+            _drop(around, count, a, other)
+            _add(around, count, d, one)
+            _add(around, count, c, other)
             done += 1
     return done
 
@@ -249,17 +419,17 @@ def smooth_tangentially(x, triangles, labels, number, around, count):  # type: i
         normal, middle, weight = np.zeros(3), np.zeros(3), 0.0
         for k in range(count[v]):
             a, b, c = triangles[around[v, k], 0], triangles[around[v, k], 1], triangles[around[v, k], 2]
-            n = area_vector(x[a], x[b], x[c])
-            area = math.sqrt(dot(n, n))
+            n = _normal(x[a], x[b], x[c])
+            area = math.sqrt(_dot(n, n))
             normal += n
             middle += area * (x[a] + x[b] + x[c]) / 3.0
             weight += area
-        size = math.sqrt(dot(normal, normal))
+        size = math.sqrt(_dot(normal, normal))
         if weight <= 0.0 or size <= 0.0:
             continue
         normal /= size
         move = middle / weight - x[v]
-        move -= dot(move, normal) * normal
+        move -= _dot(move, normal) * normal
         place_vertex(x, triangles, around, count, v, x[v] + move)
     return smooth
 

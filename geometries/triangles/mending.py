@@ -15,13 +15,10 @@ from spinepnp.geometries.triangulation import SMALLEST_EDGE, UNNAMED, Triangulat
 #: Spacing of the grid on which a surface is made anew, over volume by area (half of a neck's radius).
 GRID_SHARE = 0.2
 
-#: Spacings, over the first one, and widths of the blur on the grid, that are tried until no thin part is lost.
-GRIDS = ((1.0, 1.0), (1.0, 0.5), (0.7, 0.5), (0.5, 0.5))
-
 #: Relative change of the volume by mending above which the result is refused.
 MOST_CHANGE = 0.05
 
-#: Spacing of the grid on which pieces are united, over volume by area: right to 0.03 % of the volume; measured.
+#: Spacing of the grid on which pieces are united, over volume by area: right to 0.1 % of the volume; measured.
 UNION_SHARE = 0.1
 
 #: Volume of the pieces that a union falls into, over that of the largest, above which it is none: they only touch.
@@ -152,13 +149,12 @@ def whole(points: np.ndarray, group: tuple[Piece, ...]) -> Triangulation:
 
 def _anew(surface: Triangulation, share: float) -> Triangulation:
     """The surface made anew on a grid whose spacing is a share of volume by area."""
-    for finer, blur in GRIDS:
-        spacing = finer * share * surface.volume() / float(surface.areas().sum())
-        points, triangles = outer_surface(surface.points, surface.triangles, spacing, blur)
-        pieces = pieces_of(points, triangles) if _open_edges(triangles) == 0 else []
-        if pieces and sum(piece.volume for piece in pieces[1:]) <= MOST_LOST * pieces[0].volume:
-            return _of_pieces(points, pieces[:1])
-    raise ValueError("falls into pieces where it is made anew; export the surface again from its labels")
+    spacing = share * surface.volume() / float(surface.areas().sum())
+    points, triangles = outer_surface(surface.points, surface.triangles, spacing)
+    pieces = pieces_of(points, triangles) if _open_edges(triangles) == 0 else []
+    if not pieces or sum(piece.volume for piece in pieces[1:]) > MOST_LOST * pieces[0].volume:
+        raise ValueError("falls into pieces where it is made anew; export the surface again from its labels")
+    return _of_pieces(points, pieces[:1])
 
 
 def made_anew(repaired: Mended, share: float) -> Mended:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from spinepnp.geometries.triangles import edge_kernels as edges
-from spinepnp.geometries.triangles.triangle_lists import surround
 from spinepnp.geometries.triangulation import Triangulation
 
 #: Rounds of split, collapse, flip and smoothing.
@@ -25,13 +24,6 @@ FLAT = 1e-9
 
 #: Rounds in which vertices move along their normals until the volume between both surfaces is zero around each.
 VOLUME_ROUNDS = 3
-
-#: Points of a triangle at which its distance from the target is taken (barycentric), and their weights: the middles of
-#: the edges of its four quarters. The target has edges as long where a surface is remeshed a second time.
-SAMPLES = np.array(
-    [[3, 1, 0], [1, 3, 0], [0, 3, 1], [0, 1, 3], [1, 0, 3], [3, 0, 1], [2, 1, 1], [1, 2, 1], [1, 1, 2]]
-) / 4.0  # fmt: skip
-SAMPLE_WEIGHTS = np.array([1, 1, 1, 1, 1, 1, 2, 2, 2]) / 12.0
 
 
 class Target:
@@ -79,7 +71,7 @@ def remeshed(surface: Triangulation, size: np.ndarray) -> Triangulation:
     triangles[: len(given)], labels[: len(given)] = given, surface.values
     most = max(MOST_AROUND, 2 * int(np.bincount(given.ravel()).max()))
     around, count = np.empty((room, most), dtype=int), np.zeros(room, dtype=int)
-    surround(triangles, around, count)
+    edges.surround(triangles, around, count)
     points, number = len(surface.points), len(given)
     edges.collapse_short(x, TINY_FIRST * lengths, triangles, labels, around, count)
     for round_number in range(ROUNDS):
@@ -119,8 +111,8 @@ def _keep_volume(
         corners = x[whole]
         normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         area = np.linalg.norm(normals, axis=1)
-        samples = np.einsum("sc,tci->sti", SAMPLES, corners)
-        gap = SAMPLE_WEIGHTS @ target.nearest(samples.reshape(-1, 3))[1].reshape(len(SAMPLES), -1)
+        samples = np.concatenate([0.5 * (corners[:, i] + corners[:, i - 1]) for i in range(3)])
+        gap = target.nearest(samples)[1].reshape(3, -1).mean(axis=0)  # exact for quadratics
         offset, weight, direction = np.zeros(len(x)), np.full(len(x), 1e-300), np.zeros_like(x)
         for i in range(3):
             np.add.at(offset, whole[:, i], gap * area)

@@ -103,22 +103,16 @@ def remeshed_whole(
     Args:
         repaired: result of `mended`.
         grids: spacings of the grids that are tried, as shares of volume by area; ``None`` for the surface as it is.
-
-    Raises:
-        ValueError: no grid gives a sound surface, nor without smoothing; the last reason.
     """
-    problem: ValueError | None = None
-    for smooth in (True, False):
-        for share in grids:
-            try:
-                candidate = repaired if share is None else made_anew(repaired, share)
-                candidate = smoothed(candidate) if smooth else candidate
-                surface = joined(candidate.surface, list(candidate.shells))
-                return candidate, soundly_remeshed(surface, bulk_size(surface))
-            except ValueError as error:
-                problem = error
-    assert problem is not None
-    raise problem
+    for share in grids:
+        try:
+            candidate = smoothed(repaired) if share is None else made_anew(repaired, share)
+            surface = joined(candidate.surface, list(candidate.shells))
+            return candidate, soundly_remeshed(surface, bulk_size(surface))
+        except ValueError:
+            if share == grids[-1]:
+                raise
+    raise AssertionError("the loop ends by a return or an error")
 
 
 def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, given: Given = NOTHING) -> ReadySpine:
@@ -149,12 +143,12 @@ def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, give
 
 def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Given) -> ReadySpine:
     """A remeshed surface, cut, marked, and remeshed again where that has left small triangles."""
-    outer, shells = separated(whole)
+    outer = separated(whole)[0]
     root = given.root if given.point is None else given.point
     if "base" in given.names:
         surface = whole
         root = _middle(outer, "base")
-    anatomy = find_anatomy(outer, root, shells)
+    anatomy = find_anatomy(outer, root)
     if "base" not in given.names:
         anatomy = _with_plane(anatomy, given)
         surface = cut_off(whole, anatomy.cut, anatomy.direction, "base", anatomy.tip, flat_triangles)
@@ -168,16 +162,7 @@ def _finished(repaired: Mended, whole: Triangulation, psd_area: float, given: Gi
         flat = np.unique(ready.triangles[ready.values == ready.names.index("base")])
         height = (ready.points[flat] - anatomy.cut) @ anatomy.direction  # what rounding has left
         ready.points[flat] -= height[:, None] * anatomy.direction
-    return ReadySpine(
-        ready, anatomy if anatomy.neck_length is not None else _all_head(anatomy, ready), repaired, radius
-    )
-
-
-def _all_head(anatomy: Anatomy, ready: Triangulation) -> Anatomy:
-    """The anatomy of a stubby spine, whose head is all that the cut has left."""
-    outer = separated(ready)[0]
-    area = float(outer.areas()[outer.values != outer.names.index("base")].sum())
-    return replace(anatomy, head_volume=outer.volume(), head_free_volume=ready.volume(), head_area=area)
+    return ReadySpine(ready, anatomy, repaired, radius)
 
 
 def _in_frame(given: Given, frame: Frame) -> Given:

@@ -9,19 +9,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from spinepnp.geometries.triangles.fairing import LowPass, at_points
 from spinepnp.geometries.triangles.remeshing import Target
-from spinepnp.geometries.triangles.thickness import vertex_normals
 
 #: Place of the grid's first point beyond the box along x, y and z, in spacings: no simple fractions, and not the same
 #: ones, so that no column meets an edge, nor the edges on the diagonals of a symmetric body.
-OFFSET = np.array([4.371234, 4.282817, 4.371234])
+OFFSET = np.array([1.371234, 1.282817, 1.371234])
 
-#: Waves, over 2 pi and in spacings, beyond which the distance from the triangles is mended after the blur.
-MEAN_OVER = 3.0
+#: Rounds of Taubin's smoothing, which keeps the volume: it removes the steps of the grid, and creases of its size.
+SMOOTHINGS = 30
 
-#: Rounds of this.
-ROUNDS = 2
+#: Pass band of the smoothing.
+PASS_BAND = 0.03
 
 #: Most points of a grid, to bound the memory.
 MOST_POINTS = 6e6
@@ -70,31 +68,25 @@ def winding_numbers(corners: np.ndarray, origin: np.ndarray, spacing: float, sha
     return np.cumsum(change, axis=2, dtype=np.int16)
 
 
-def outer_surface(
-    points: np.ndarray, triangles: np.ndarray, spacing: float, blur: float
-) -> tuple[np.ndarray, np.ndarray]:
+def outer_surface(points: np.ndarray, triangles: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
     """Surface of all points with a positive winding number: closed, oriented, without intersections.
 
-    The surface is where the distance from the triangles, with its sign from the winding number, vanishes on a grid. The
-    distance is blurred, and then put back in the mean over a few spacings.
+    The surface is where the distance from the triangles, with its sign from the winding number, vanishes on a grid.
 
     Args:
         points: coordinates, shape (points, 3).
         triangles: corners, of closed surfaces with outward normals, shape (triangles, 3).
         spacing: spacing of the grid; a larger one is taken where the grid would not fit into memory.
-        blur: width of the blur, in spacings: it closes pits and handles of the size of the grid, which are noise, but
-            also breaks bridges that are as thin.
 
     Returns:
         Points and triangles.
     """
     import pyvista
-    from scipy.ndimage import gaussian_filter, map_coordinates
 
     low, high = points.min(axis=0), points.max(axis=0)
     spacing = max(spacing, float((np.prod(high - low) / MOST_POINTS) ** (1.0 / 3.0)))
     origin = low - OFFSET * spacing
-    nx, ny, nz = (int(n) for n in np.ceil((high - origin) / spacing) + 5)
+    nx, ny, nz = (int(n) for n in np.ceil((high - origin) / spacing) + 2)
     inside = winding_numbers(points[triangles], origin, spacing, (nx, ny, nz)) > 0
     near = np.zeros_like(inside)
     for axis in range(3):
@@ -108,28 +100,8 @@ def outer_surface(
     places = origin + spacing * np.argwhere(near)
     distance = np.linalg.norm(Target(points, triangles).nearest(places)[0] - places, axis=1)
     level[near] = np.where(inside[near], -distance, distance)
-    level = np.clip(level, -spacing, spacing)
-    once = gaussian_filter(level, blur, mode="nearest")
-    smooth = 2.0 * once - gaussian_filter(once, blur, mode="nearest")
     grid = pyvista.ImageData(dimensions=(nx, ny, nz), spacing=(spacing,) * 3, origin=origin)
-    grid["level"] = smooth.ravel(order="F")
+    grid["level"] = level.ravel(order="F")
     found = grid.contour([0.0], scalars="level", method="flying_edges").triangulate().clean()
-    x, made = np.asarray(found.points, dtype=float), np.asarray(found.regular_faces, dtype=int)[:, ::-1]
-    low_pass = LowPass(x, made, np.full(len(x), MEAN_OVER * spacing))
-    for _ in range(ROUNDS):  # where a surface is convex, its blurred level is inside of it
-        off = low_pass(map_coordinates(level, (x - origin).T / spacing, order=1))
-        x = x - off[:, None] * vertex_normals(x, made)
-    return x + low_pass(_bulge(x, made))[:, None] * vertex_normals(x, made), made
-
-
-def _bulge(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Mean height of the curved surface through the corners of triangles over these, around each point.
-
-    Over an edge a quadratic surface rises by an eighth of its length times the difference of the normals along it, and
-    over a triangle by a third of the sum of its edges.
-    """
-    x, normals = points[triangles], vertex_normals(points, triangles)[triangles]
-    rise = sum(np.einsum("ij,ij->i", normals[:, i - 1] - normals[:, i], x[:, i - 1] - x[:, i]) for i in range(3)) / 24.0
-    areas = 0.5 * np.linalg.norm(np.cross(x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]), axis=1)
-    amounts, area = (at_points(triangles, values, len(points)) for values in (rise * areas, areas))
-    return np.asarray(amounts / np.maximum(area, 1e-300))
+    found = found.smooth_taubin(n_iter=SMOOTHINGS, pass_band=PASS_BAND)
+    return np.asarray(found.points, dtype=float), np.asarray(found.regular_faces, dtype=int)

@@ -25,9 +25,9 @@ THUMBNAIL_WIDTH = 360
 #: Quantities whose distribution is drawn, with the words of the axis.
 DISTRIBUTIONS = {
     "volume_um3": "volume (µm³)",
-    "head_volume_um3": "volume of the head, organelles included (µm³)",
-    "neck_length_um": "length of the neck, where there is one (µm)",
-    "neck_radius_um": "radius of the neck, where there is one (µm)",
+    "head_volume_um3": "volume of the head (µm³)",
+    "neck_length_um": "length of the neck (µm)",
+    "neck_radius_um": "radius of the neck (µm)",
     "G_per_um": "G (1/µm)",
     "R_0_MOhm": "R(0) (MOhm)",
 }
@@ -36,7 +36,6 @@ DISTRIBUTIONS = {
 COLUMNS = (
     ("volume_um3", "volume", "µm³", 3),
     ("head_volume_um3", "head", "µm³", 3),
-    ("head_free_volume_um3", "head, free", "µm³", 3),
     ("neck_length_um", "neck length", "µm", 3),
     ("neck_radius_um", "neck radius", "µm", 3),
     ("psd_area_um2", "synapse", "µm²", 3),
@@ -80,11 +79,7 @@ def write_spine_page(rows: Sequence[dict[str, Any]], folders: Sequence[str], tit
         spines=spines,
         failed=[spine for spine in spines if spine["row"]["status"] != "ok"],
         columns=COLUMNS,
-        distributions={
-            label: _histogram(good, name, label)
-            for name, label in DISTRIBUTIONS.items()
-            if any(row[name] is not None for row in good)
-        },
+        distributions={label: _histogram(good, name, label) for name, label in DISTRIBUTIONS.items()} if good else {},
         seconds=sum(row["seconds"] for row in rows),
         version=__version__,
         when=time.strftime("%Y-%m-%d %H:%M"),
@@ -118,7 +113,7 @@ def _histogram(rows: Sequence[dict[str, Any]], name: str, label: str) -> str:
     import matplotlib.figure
     import matplotlib.ticker
 
-    values = np.array([row[name] for row in rows if row[name] is not None])
+    values = np.array([row[name] for row in rows])
     middle = float(np.median(values))
     with figure_style(9, {}):
         figure = matplotlib.figure.Figure(figsize=(3.4, 2.4), dpi=180, layout="constrained")

@@ -149,11 +149,9 @@ def _make_ready(request: SurfaceRequest, item: Item) -> dict[str, Any]:
         "volume_um3": surface.volume(),
         "mesh_volume_change": surface.volume() / (mended.surface.volume() - sum(holes)) - 1.0,
         **{f"{name}_area_um2": area for name, area in areas.items()},
-        "shape": "stubby" if anatomy.neck_length is None else "necked",
         "neck_length_um": anatomy.neck_length,
         "neck_radius_um": anatomy.neck_radius,
         "head_volume_um3": anatomy.head_volume,
-        "head_free_volume_um3": anatomy.head_free_volume,
         "head_area_um2": anatomy.head_area,
         "base_point_um": anatomy.cut.tolist(),
         "base_normal": anatomy.direction.tolist(),
@@ -232,14 +230,9 @@ def _line(row: dict[str, Any], request: SurfaceRequest) -> str:
     if row["status"] != "ok":
         return f"{spine}: failed: {row['reason']}"
     holes = f", {row['shells']} holes" if row["shells"] else ""
-    neck, free = "no neck: stubby", ""
-    if row["shape"] == "necked":
-        neck = f"neck {row['neck_length_um']:.3f} x {row['neck_radius_um']:.3f} um"
-    if row["shells"]:
-        free = f" ({row['head_free_volume_um3']:.4f} without holes)"
     return (
         f"{spine}: {row['volume_um3']:.4f} um3 (mending {100 * row['mending_volume_change']:+.2f} %{holes}), "
-        f"{neck}, head {row['head_volume_um3']:.4f} um3{free}, "
+        f"neck {row['neck_length_um']:.3f} x {row['neck_radius_um']:.3f} um, head {row['head_volume_um3']:.4f} um3, "
         f"G {row['G_per_um']:.4f} ({row['G_low_per_um']:.4f} to {row['G_high_per_um']:.4f}) 1/um, "
         f"R {row['R_0_MOhm']:.2f} MOhm, V(1 nS) {row['V_1nS_mV']:.3f} mV, {row['seconds']:.1f} s"
     )
@@ -251,8 +244,6 @@ def _write_table(rows: list[dict[str, Any]], items: list[Item], output: Path) ->
 
     plain = [{key: value for key, value in row.items() if not isinstance(value, list | dict)} for row in rows]
     table, files = pd.DataFrame(plain), {item.file for item in items}
-    necks = [name for name in ("neck_length_um", "neck_radius_um") if name in table]
-    table = table.astype(dict.fromkeys(necks, float))  # without a single neck they have no kind
     table.to_parquet(output / ".spines.partial")
     (output / ".spines.partial").replace(output / "spines.parquet")
     title = f"Spines of {items[0].file.name if len(files) == 1 else f'{len(files)} files'}"

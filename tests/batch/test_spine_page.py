@@ -10,11 +10,8 @@ def spine(number, **changes):
     return {"spine": number, "status": "ok", "reason": "", "mending_volume_change": 0.01} | row | changes
 
 
-STUBBY = {"shape": "stubby", "neck_length_um": None, "neck_radius_um": None}
-
-
 def test_a_page_of_two_spines_and_a_failure(tmp_path):
-    rows = [spine(0, G_low_per_um=20.0, G_high_per_um=21.0), spine(1, **STUBBY)]
+    rows = [spine(0, G_low_per_um=20.0, G_high_per_um=21.0), spine(1)]
     rows.append({"spine": 2, "status": "failed", "reason": "is <torn>", "seconds": 1.0})
     page = write_spine_page(rows, ["a", "b", "c"], "Spines of x.h5", tmp_path).read_text(encoding="utf-8")
     assert "3 spines: 2 solved, 1 failed" in page
@@ -25,7 +22,6 @@ def test_a_page_of_two_spines_and_a_failure(tmp_path):
     assert len(cells) == 3 * len(COLUMNS)
     assert ("5.000000000000004", "5.0") in cells, "the gap, in percent"
     assert cells[-len(COLUMNS)] == ("", "")
-    assert ("", "stubby") in cells
     assert page.count("data:image/png") == 6
 
 

@@ -5,10 +5,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from spinepnp.geometries import Cylinder
-from spinepnp.geometries.triangles.fairing import LowPass, faired, volumes_between
 from spinepnp.geometries.triangles.mending import mended
 from spinepnp.geometries.triangles.own_frame import in_own_frame
-from spinepnp.geometries.triangles.smoothing import smoothed
+from spinepnp.geometries.triangles.smoothing import MOST_STEPS, smoothed, steps_share
 from spinepnp.geometries.triangles.spine import ready_spine
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation
 from spinepnp.runtime.stack import MPI
@@ -63,40 +62,16 @@ def test_voxels_give_the_conductance_of_the_body_within_two_percent():
     assert found.value == pytest.approx(0.4 / (np.pi * 0.1**2), rel=0.02)
 
 
-def tube_of(radius, length, rings):
-    return revolved(np.linspace(0.0, length, rings), np.full(rings, radius))
-
-
-def test_the_filter_has_its_response_and_keeps_what_is_even():
-    points, triangles = tube_of(1.0, 8.0, 81)
-    inner = np.abs(points[:, 2] - 4.0) < 1.0
-    low_pass = LowPass(points, triangles, np.full(len(points), 0.5))
-    assert low_pass(np.ones(len(points))) == pytest.approx(1.0)
-    for number in (1, 2):  # waves around the tube, with k = number / radius
-        wave = np.cos(number * np.arctan2(points[:, 1], points[:, 0]))
-        share = (low_pass(wave) * wave)[inner].sum() / (wave**2)[inner].sum()
-        assert share == pytest.approx(1.0 / (1.0 + (0.5 * number) ** 4), rel=0.02)
-
-
-def test_fairing_takes_noise_and_keeps_the_volume_of_each_part():
-    smooth, triangles = tube_of(0.1, 1.0, 81)
-    inner = np.abs(smooth[:, 2] - 0.5) < 0.35
-    rough = smooth + np.random.default_rng(2).normal(scale=2e-3, size=smooth.shape)
-    found = faired(rough, triangles, smooth, np.full(len(smooth), 0.03))
-    off = np.hypot(found[inner, 0], found[inner, 1]) - np.hypot(smooth[inner, 0], smooth[inner, 1])
-    assert np.std(off) < 0.25 * 2e-3
-    assert abs(off.mean()) < 2e-4
-    assert surface_of(found, triangles).volume() == pytest.approx(surface_of(rough, triangles).volume(), rel=1e-4)
-    swept = volumes_between(smooth, rough, triangles).sum()
-    assert swept == pytest.approx(surface_of(rough, triangles).volume() - surface_of(smooth, triangles).volume())
-
-
-def test_only_rough_surfaces_are_smoothed():
-    plain = mended(*tube_of(0.1, 1.0, 41))
+def test_only_steps_of_voxels_are_smoothed():
+    points, triangles = revolved(np.linspace(0.0, 1.0, 21), np.full(21, 0.1))
+    plain = mended(points, triangles)
+    assert steps_share(plain.surface) == 0.0
     assert smoothed(plain) is plain
-    voxels = mended(*as_from_a_file(BODIES["cylinder"], "voxels", TURNS[0]))
+    voxels = mended(*as_from_a_file(BODIES["cylinder"], "voxels", TURNS[1]))
+    assert steps_share(voxels.surface) > MOST_STEPS
     smooth = smoothed(voxels)
-    assert "a rough surface" in smooth.found
+    assert steps_share(smooth.surface) < MOST_STEPS
+    assert "steps of voxels" in smooth.found
     assert smooth.volume_change == pytest.approx(smooth.surface.volume() / voxels.surface.volume() - 1.0)
-    assert abs(smooth.volume_change) < 1e-3
+    assert abs(smooth.volume_change) < 0.01
     assert 0.0 < smooth.distance < 0.03

@@ -5,12 +5,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from spinepnp.geometries.surface_reader import read_triangulation
-from spinepnp.geometries.triangles.anatomy import find_anatomy
 from spinepnp.geometries.triangles.mending import mended
 from spinepnp.geometries.triangles.remeshing import Target
 from spinepnp.geometries.triangles.spine import ready_spine
 from spinepnp.geometries.triangles.spine_files import guessed_unit, read_surface
-from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
+from spinepnp.geometries.triangulation import problem_of
 from support.cases import SPINE_FILE
 from support.surfaces import together
 
@@ -42,16 +41,6 @@ def test_a_spine_gets_a_flat_base_and_a_synapse_whatever_its_direction():
     assert TURN.inv().apply(anatomy.pole)[2] > 1.0
     lost = SPINE.volume() - surface.volume()
     assert 0.0 < lost < 1.5 * np.pi * 0.07**2 * 0.1
-
-
-def test_a_ball_has_no_neck_and_a_head_less_what_it_holds():
-    ball, shell = (
-        Triangulation(*sphere([0, 0, z], r), np.zeros(1280, dtype=int), (UNNAMED,)) for z, r in ((0, 0.3), (-0.1, 0.1))
-    )
-    found = find_anatomy(ball, shells=[shell])
-    assert (found.neck_length, found.neck_radius) == (None, None)
-    assert found.head_volume == pytest.approx(ball.volume(), rel=0.1)
-    assert found.head_volume - found.head_free_volume == pytest.approx(shell.volume(), rel=1e-3)
 
 
 def test_pieces_inside_are_shells_in_either_orientation_and_pieces_outside_are_listed():

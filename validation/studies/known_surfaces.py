@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.geometries import BallNeck, Cone, Cylinder, Geometry, Hyperboloid, ImportedSurface, Obstacle, Tube
+from spinepnp.geometries import BallNeck, Cone, Cylinder, Geometry, Hyperboloid, ImportedSurface, Tube
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
 from spinepnp.geometries.triangles.mending import mended
 from spinepnp.geometries.triangles.own_frame import in_own_frame
 from spinepnp.geometries.triangles.patch_file import write_patches
-from spinepnp.geometries.triangles.pieces import joined, separated
 from spinepnp.geometries.triangles.spine import remeshed_whole, soundly_remeshed
 from spinepnp.geometries.triangles.thickness import bulk_size
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation
@@ -64,8 +63,6 @@ class KnownBody:
         start: height of the base, um.
         end: height of the top, or of the pole of the head, um.
         cap_radius: radius of the rim of the synapse on the head, um; ``None`` for a flat top.
-        hole: heights, um, and radii, um, of a body of revolution within, which is a hole; ``None`` for none.
-        ways: how the surface is given, see `as_from_a_file`.
     """
 
     shape: Geometry
@@ -73,8 +70,6 @@ class KnownBody:
     start: float
     end: float
     cap_radius: float | None = None
-    hole: tuple[np.ndarray, np.ndarray] | None = None
-    ways: tuple[str, ...] = ("turned", "rough", "voxels")
 
     @property
     def chord(self) -> float:
@@ -103,11 +98,7 @@ class KnownBody:
         ends = [radius * np.arange(1, n) / n for radius in (r[0], r[-1]) for n in [max(1, round(radius / STEP))]]
         r = np.concatenate([ends[0], r, ends[1][::-1]])
         z = np.concatenate([np.full(len(ends[0]), z[0]), z, np.full(len(ends[1]), z[-1])])
-        points, triangles = revolved(z, r)
-        if self.hole is None:
-            return points, triangles
-        inner, corners = revolved(*self.hole)
-        return np.vstack([points, inner]), np.vstack([triangles, corners + len(points)])
+        return revolved(z, r)
 
 
 def revolved(z: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -157,25 +148,15 @@ def voxelised(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np
     return np.asarray(found.points, dtype=float), np.asarray(found.regular_faces, dtype=int)
 
 
-def _ball_neck(z: np.ndarray, round_: float = 0.06) -> np.ndarray:
-    """Radius of a ball on a neck, 0.6 um long where the ball would meet it, with an edge that is rounded or sharp."""
-    neck = 0.1
+def _ball_neck(z: np.ndarray) -> np.ndarray:
+    """Radius of a ball on a neck, 0.6 um long where the ball would meet it, with a rounded edge."""
+    neck, round_ = 0.1, 0.06
     middle = 0.6 + np.sqrt(HEAD**2 - neck**2)
     centre = middle - np.sqrt((HEAD + round_) ** 2 - (neck + round_) ** 2)
     touch = middle - HEAD * (middle - centre) / (HEAD + round_)
     ball = np.sqrt(np.maximum(HEAD**2 - (z - middle) ** 2, 0.0))
     rounded = neck + round_ - np.sqrt(np.maximum(round_**2 - (z - centre) ** 2, 0.0))
     return np.maximum(np.where(z < centre, neck, np.where(z < touch, rounded, ball)), 1e-3)
-
-
-#: Height of the pole of the head, um.
-POLE = 0.6 + float(np.sqrt(HEAD**2 - 0.1**2)) + HEAD
-
-#: Radius of a ball in the head, um.
-BALL = 0.15
-
-#: Angles from the lower pole of that ball at which it has rings of vertices.
-ANGLES = np.linspace(0.0, np.pi, 41)[1:-1]
 
 
 #: Bodies by name.
@@ -198,19 +179,7 @@ BODIES: dict[str, KnownBody] = {
     "ball_neck": KnownBody(
         BallNeck(head_radius="350 nm", neck_radius="100 nm", neck_length="600 nm", fillet="60 nm",
                  cap_radius="120 nm", dimension="axisymmetric"),
-        _ball_neck, 0.0, POLE, 0.12,
-    ),
-    "sharp_ball_neck": KnownBody(
-        BallNeck(head_radius="350 nm", neck_radius="100 nm", neck_length="600 nm", cap_radius="120 nm",
-                 dimension="axisymmetric"),
-        lambda z: _ball_neck(z, 1e-9), 0.0, POLE, 0.12, ways=("turned",),
-    ),
-    "ball_neck around a ball": KnownBody(
-        BallNeck(head_radius="350 nm", neck_radius="100 nm", neck_length="600 nm", fillet="60 nm",
-                 cap_radius="120 nm", dimension="axisymmetric",
-                 obstacle=Obstacle(centre=("0 um", "0 um", "900 nm"), radius="150 nm")),
-        _ball_neck, 0.0, POLE, 0.12,
-        hole=(0.9 - BALL * np.cos(ANGLES), BALL * np.sin(ANGLES)), ways=("turned",),
+        _ball_neck, 0.0, 0.6 + float(np.sqrt(HEAD**2 - 0.1**2)) + HEAD, 0.12,
     ),
 }  # fmt: skip
 
@@ -267,8 +236,7 @@ def ready_body(body: KnownBody, points: np.ndarray, triangles: np.ndarray, turn:
     if body.cap_radius is None:
         whole = cut_off(whole, place(body.end), -axis, "top", place(body.end + BEYOND), flat_triangles)
     else:
-        outer, shells = separated(whole)
-        whole = joined(named_disc(outer, place(body.end), np.pi * body.chord**2, "cap")[0], shells)
+        whole, _ = named_disc(whole, place(body.end), np.pi * body.chord**2, "cap")
     return frame.surface_back(soundly_remeshed(whole, bulk_size(whole)))
 
 
