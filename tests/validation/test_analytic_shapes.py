@@ -51,7 +51,7 @@ def test_multipoles_converge_geometrically_and_from_below(ratio):
     assert np.all(errors < ratio ** (4 * np.arange(1, len(errors) + 1)))
 
 
-@given(st.floats(0.0, 0.95))
+@given(st.just(0.0) | st.floats(1e-90, 0.95))  # the cubes of smaller ones have no full digits
 def test_a_sphere_lies_above_its_bounds(ratio):
     law = ObstacleLaw(2.0, 2.0 * ratio)
     s = ratio**3
