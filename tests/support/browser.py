@@ -29,6 +29,9 @@ addEventListener("load", () => setTimeout(async () => {{
 </script></head>"""
 
 
+#: Virtual times that a page is given, milliseconds: on a busy machine the first may end before frames have loaded.
+PATIENCE = (16_000, 60_000, 240_000)
+
 #: What collects the answers of all frames, once they are there: on a busy machine that takes its time.
 COLLECT = """<script>
 const frames = [...document.querySelectorAll("iframe")];
@@ -37,7 +40,7 @@ const collect = left => {
   if (left && !titles.every(title => title.startsWith("{"))) setTimeout(() => collect(left - 1), 100);
   else document.title = JSON.stringify(titles);
 };
-addEventListener("load", () => collect(150));
+addEventListener("load", () => collect(2000));
 </script>"""
 
 
@@ -61,14 +64,17 @@ def look(folder, pages, more="", widths=WIDTHS):
             frames.append(f'<iframe src="{probed.name}" width="{width}" height="800"></iframe>')
             keys.append((page, width))
     (folder / "frames.html").write_text("".join(frames) + COLLECT)
-    done = subprocess.run(
-        [BROWSER, "--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-         "--ignore-gpu-blocklist", "--allow-file-access-from-files", "--enable-logging=stderr", "--v=0",
-         f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=16000", "--dump-dom",
-         (folder / "frames.html").as_uri()],
-        capture_output=True, text=True, timeout=90,
-    )  # fmt: skip
-    said = [line for line in done.stderr.splitlines() if "CONSOLE" in line and "GL Driver" not in line]
-    assert said == []
-    titles = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL).group(1)))
+    for patience in PATIENCE:
+        done = subprocess.run(
+            [BROWSER, "--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+             "--ignore-gpu-blocklist", "--allow-file-access-from-files", "--enable-logging=stderr", "--v=0",
+             f"--user-data-dir={folder / 'profile'}", f"--virtual-time-budget={patience}", "--dump-dom",
+             (folder / "frames.html").as_uri()],
+            capture_output=True, text=True, timeout=180,
+        )  # fmt: skip
+        said = [line for line in done.stderr.splitlines() if "CONSOLE" in line and "GL Driver" not in line]
+        assert said == []
+        titles = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL).group(1)))
+        if all(titles):
+            break
     return {key: json.loads(title) for key, title in zip(keys, titles, strict=True)}
