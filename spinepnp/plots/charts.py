@@ -58,7 +58,13 @@ class Chart:
 
 
 def columns_of(rows: Sequence[dict[str, Any]], names: Iterable[str], ending: str) -> dict[str, np.ndarray]:
-    """Columns of one quantity by place, without empty ones."""
+    """Columns of one quantity by place, without empty ones.
+
+    Args:
+        rows: rows of a table.
+        names: names of the places.
+        ending: end of the names of the columns, behind the place.
+    """
     columns = {name: column_of(rows, f"{name}{ending}") for name in names}
     return {name: column for name, column in columns.items() if np.isfinite(column).any()}
 

@@ -208,7 +208,8 @@ class TestConservation:
         assert calcium - start == pytest.approx(entered, rel=1e-6)
 
     def test_totals_at_nodes_begin_with_those_of_regions(self, coarse, bound):
-        values = {"B": "30 uM", "CaB": "10 uM"}
+        chloride = bound.bulk["Cl"] + 2.0 * (bound.bulk["B"] - 0.03)  # B is charged
+        values = {"B": "30 uM", "CaB": "10 uM", "Cl": f"{chloride!r} mM"}
         initial = Initial(region=[{"z": ["200 nm", "600 nm"], "concentrations": values}])
         boundaries = {"base": GROUND, "top": PULSE}
         (found, z) = in_time(coarse, bound, boundaries, (2e-4,), 1e-2, initial_concentrations=initial)
