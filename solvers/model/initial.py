@@ -13,8 +13,8 @@ from spinepnp.geometries import Geometry
 from spinepnp.messages import problem_of_choice
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.profiles import ROUNDING_OF_HEIGHTS, refuse_overlap
-from spinepnp.units import CONCENTRATION, LENGTH, Concentration, Coordinate, Table, format_quantity
+from spinepnp.solvers.model.profiles import ROUNDING_OF_HEIGHTS, Planes, refuse_overlap
+from spinepnp.units import CONCENTRATION, LENGTH, Concentration, Table, format_quantity
 
 #: Endings of files of fields: those of VTK's formats.
 ENDINGS = (".vtu", ".pvtu", ".vtk", ".vtp", ".vti", ".vtr", ".vts")
@@ -45,15 +45,8 @@ class InitialRegion(Table):
         concentrations: concentrations between them, mol/m^3, by species; one that is not listed has its bulk.
     """
 
-    z: tuple[Coordinate, Coordinate]
+    z: Planes
     concentrations: dict[str, Concentration] = Field(min_length=1)
-
-    @field_validator("z")
-    @classmethod
-    def _rising(cls, z: tuple[float, float]) -> tuple[float, float]:
-        if z[0] >= z[1]:
-            raise ValueError('the lower end comes first, for example ["0.2 um", "0.8 um"]')
-        return z
 
 
 class Initial(Table):

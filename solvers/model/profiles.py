@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from spinepnp import units
 from spinepnp.errors import CaseError
@@ -24,6 +24,16 @@ UNIFORM_OR_REGIONS = Discriminator(lambda value: "regions" if isinstance(value, 
 Permittivity = Annotated[units.Number, Field(gt=0.0, le=1e6)]
 
 
+def _rising(planes: tuple[float, float]) -> tuple[float, float]:
+    if planes[0] >= planes[1]:
+        raise ValueError('the lower end comes first, for example ["0.2 um", "0.8 um"]')
+    return planes
+
+
+#: Heights of two planes z = const, m, rising.
+Planes = Annotated[tuple[units.Coordinate, units.Coordinate], AfterValidator(_rising)]
+
+
 class Part(units.Table):
     """Part of the body between two planes z = const, or all that no other entry of the list covers.
 
@@ -32,15 +42,8 @@ class Part(units.Table):
         value: value there.
     """
 
-    region: tuple[units.Coordinate, units.Coordinate] | None = None
+    region: Planes | None = None
     value: float
-
-    @field_validator("region")
-    @classmethod
-    def _rising(cls, region: tuple[float, float] | None) -> tuple[float, float] | None:
-        if region is not None and region[0] >= region[1]:
-            raise ValueError('the lower end comes first, for example ["0.2 um", "0.8 um"]')
-        return region
 
 
 class DiffusivityPart(Part):
@@ -84,15 +87,8 @@ class ChargedRegion(units.Table):
         value: concentration of unit charges between them, mol/m^3, signed.
     """
 
-    region: tuple[units.Coordinate, units.Coordinate]
+    region: Planes
     value: units.ChargeDensity
-
-    @field_validator("region")
-    @classmethod
-    def _rising(cls, region: tuple[float, float]) -> tuple[float, float]:
-        if region[0] >= region[1]:
-            raise ValueError('the lower end comes first, for example ["0.2 um", "0.8 um"]')
-        return region
 
 
 FixedCharge = Annotated[

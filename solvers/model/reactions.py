@@ -21,6 +21,7 @@ from pydantic import field_validator, model_validator
 
 from spinepnp import units
 from spinepnp.solvers.model.membrane.strength import Strength, strength_of
+from spinepnp.solvers.model.profiles import Planes
 from spinepnp.solvers.model.totals import Total, conserved_totals
 
 #: Largest order of a reaction: more than three molecules never meet at once.
@@ -119,7 +120,7 @@ class Reaction(units.Table):
     equation: str
     forward: RateConstant
     backward: RateConstant | None = None
-    region: tuple[units.Coordinate, units.Coordinate] | None = None
+    region: Planes | None = None
 
     @field_validator("name")
     @classmethod
@@ -133,13 +134,6 @@ class Reaction(units.Table):
     def _is_an_equation(cls, text: str) -> str:
         Equation.of(text)
         return text
-
-    @field_validator("region")
-    @classmethod
-    def _rising(cls, region: tuple[float, float] | None) -> tuple[float, float] | None:
-        if region is not None and region[0] >= region[1]:
-            raise ValueError('the lower end comes first, for example ["0.2 um", "0.8 um"]')
-        return region
 
     @model_validator(mode="after")
     def _constants_fit(self) -> Reaction:

@@ -26,7 +26,7 @@ FREE = ""
 
 @dataclass(frozen=True)
 class Ligand:
-    """What a buffer binds.
+    """Ion that a buffer binds.
 
     Attributes:
         valence: charge number.

@@ -136,7 +136,7 @@ class PulsePair:
         return self.ratio(drive) / self.ratio(drive, frozen=True)
 
     def reduced_ratio(self, drive: Drive = "conductance", *, frozen: bool = False) -> float:
-        """The same ratio by the reduced law, with the G of the injector on the mesh. Collective."""
+        """Facilitation by the reduced law, with the G of the injector on the mesh. Collective."""
         law = ReducedSpine(
             G=self.geometric_factor(),
             volume=4.0 / 3.0 * math.pi * self.head_radius**3 + math.pi * NECK_RADIUS**2 * NECK_LENGTH / 3.0,

@@ -85,7 +85,7 @@ class Kinetics:
 
 @dataclass(frozen=True)
 class Conserved:
-    """What reactions, held concentrations and immobile species leave unchanged.
+    """Totals that reactions, held concentrations and immobile species leave unchanged.
 
     Attributes:
         local: totals of immobile species alone, which hold at every place, (laws, species).
