@@ -79,6 +79,11 @@ class Species(units.Table):
     concentration: units.Concentration
     source: units.Rate = 0.0
 
+    @property
+    def moves(self) -> bool:
+        """Whether it moves: its diffusivity is not zero."""
+        return self.diffusivity != 0.0
+
     @field_validator("name")
     @classmethod
     def _is_a_name(cls, name: str) -> str:
@@ -226,17 +231,17 @@ class Electrolyte(_KeysOfTerms):
     @property
     def immobile(self) -> tuple[str, ...]:
         """Names of the immobile species."""
-        return tuple(s.name for s in self.species if s.diffusivity == 0.0)
+        return tuple(s.name for s in self.species if not s.moves)
 
     @property
     def mobile(self) -> tuple[str, ...]:
         """Names of the species that move."""
-        return tuple(s.name for s in self.species if s.diffusivity != 0.0)
+        return tuple(s.name for s in self.species if s.moves)
 
     @property
     def mobile_bulk(self) -> dict[str, float]:
         """Bulk concentration of each species that moves, mol/m^3."""
-        return {s.name: s.concentration for s in self.species if s.diffusivity != 0.0}
+        return {s.name: s.concentration for s in self.species if s.moves}
 
     @property
     def has_chemistry(self) -> bool:
@@ -246,7 +251,7 @@ class Electrolyte(_KeysOfTerms):
     @property
     def network(self) -> ReactionNetwork:
         """Reactions with their stoichiometry."""
-        return network_of(self.names, tuple(s.diffusivity != 0.0 for s in self.species), self.reactions)
+        return network_of(self.names, tuple(s.moves for s in self.species), self.reactions)
 
     def index(self, name: str) -> int:
         """Index of a species."""
@@ -262,7 +267,7 @@ class Electrolyte(_KeysOfTerms):
 
     def ionic_strength(self) -> float:
         """Ionic strength of the mobile ions of the bulk, half the sum of z_i^2 c_i, mol/m^3."""
-        return 0.5 * sum(s.valence**2 * s.concentration for s in self.species if s.diffusivity != 0.0)
+        return 0.5 * sum(s.valence**2 * s.concentration for s in self.species if s.moves)
 
     def debye_length(self, strength: float | None = None, relative: float = 1.0) -> float:
         """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)), m; infinite without ions.
@@ -283,7 +288,7 @@ class Electrolyte(_KeysOfTerms):
 
     def _complete(self, concentrations: dict[str, float]) -> dict[str, float]:
         """Concentrations with those of immobile species, which are the bulk's where they are not given."""
-        return {s.name: s.concentration for s in self.species if s.diffusivity == 0.0} | concentrations
+        return {s.name: s.concentration for s in self.species if not s.moves} | concentrations
 
     def charges_between(self, low: float, high: float) -> tuple[float, ...]:
         """Every fixed charge between two heights, adjacent regions included, mol/m^3.

@@ -41,7 +41,7 @@ class Electroneutral:
     @property
     def _fixed_charge(self) -> float:
         """Uniform fixed charge and that of immobile species, mol/m^3."""
-        immobile = sum(s.valence * s.concentration for s in self.electrolyte.species if s.diffusivity == 0.0)
+        immobile = sum(s.valence * s.concentration for s in self.electrolyte.species if not s.moves)
         return self.electrolyte.uniform_charge + immobile
 
     def concentrations(self, u: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ class Electroneutral:
         k, z_k = self.electrolyte.index(self.injected), self._valence
         total = -self._fixed_charge * u
         for j, s in enumerate(self.electrolyte.species):
-            if j != k and s.diffusivity != 0.0:
+            if j != k and s.moves:
                 total = total - (s.valence / z_k - 1.0) * s.concentration * np.expm1(-s.valence * u)
         return total
 
@@ -124,4 +124,4 @@ class Electroneutral:
 
 def _mobile_valence(species: Species) -> int:
     """Valence of a species that moves; zero of another one, whose concentration stays."""
-    return species.valence if species.diffusivity != 0.0 else 0
+    return species.valence if species.moves else 0

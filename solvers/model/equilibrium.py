@@ -96,7 +96,7 @@ def equilibrium(network: ReactionNetwork, c: np.ndarray) -> np.ndarray:
         ).y[:, -1]
     left = np.maximum(found, 0.0)
     present = left > USED_UP
-    conserved = np.array([total.weights for total in network.totals]).reshape(-1, len(c))
+    conserved = network.total_weights
     sizes = np.abs(conserved) @ (c / unit) + USED_UP
 
     def residual(w: np.ndarray) -> np.ndarray:

@@ -252,6 +252,19 @@ class ReactionNetwork:
         moving = [i for i, moves in enumerate(self.mobile) if moves]
         return (*self.local_totals, *self.open_totals({*()}, moving))
 
+    @cached_property
+    def total_weights(self) -> np.ndarray:
+        """Weights of the species in `totals`, shape (totals, N)."""
+        return self._weights(self.totals)
+
+    @cached_property
+    def local_weights(self) -> np.ndarray:
+        """Weights of the species in `local_totals`, shape (totals, N)."""
+        return self._weights(self.local_totals)
+
+    def _weights(self, totals: tuple[Total, ...]) -> np.ndarray:
+        return np.array([total.weights for total in totals]).reshape(-1, len(self.names))
+
     def open_totals(self, held: set[str], pivots: list[int] | None = None) -> tuple[Total, ...]:
         """Totals without a species that a boundary holds, beyond those of immobile species alone.
 

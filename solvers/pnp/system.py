@@ -110,8 +110,7 @@ class System:
         """
         self.step_data.set_data(problem_data)
         if self.signature.has_chemistry:
-            network = problem_data.electrolyte.network
-            self._totals = np.array([total.weights for total in network.totals]).reshape(-1, len(self.signature.names))
+            self._totals = problem_data.electrolyte.network.total_weights
             self._row_factors[:-1] = 1.0 / self._known_scales()
         self._can_flow = np.array(problem_data.can_flow)
         self.equations.update(self.step_data)

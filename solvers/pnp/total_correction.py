@@ -40,7 +40,7 @@ class TotalCorrection:
         self._fields, self._blocks, self._reactions = fields, blocks, reactions
         network = reactions.network
         self._species = [int(i) for i in np.flatnonzero(network.reacts)]
-        weights = np.array([total.weights for total in network.totals]).reshape(-1, fields.count)
+        weights = network.total_weights
         weights = weights[(weights[:, network.reacts] != 0.0).any(axis=1)]
         # A total with one mobile species is that of its own equation, after the elimination of the others.
         counts = np.count_nonzero(weights * fields.moves, axis=1) > 1

@@ -132,7 +132,7 @@ class _Layers:
         self._state, self._electrolyte, self._scales = state, electrolyte, scales
         self._boundaries = boundaries
         charge = np.array([s.valence for s in electrolyte.species], dtype=float)
-        moves = np.array([s.diffusivity != 0.0 for s in electrolyte.species])
+        moves = np.array([s.moves for s in electrolyte.species])
         self._valence = charge * moves
         diffusivity = [electrolyte.effective_diffusivity(s) for s in electrolyte.species]
         self._diffusivity = np.array(diffusivity) / scales.diffusivity  # the largest ones

@@ -204,8 +204,7 @@ def _conservation(
     missed = np.abs(closed.total_amounts(amounts) - wanted) if wanted.size else np.empty(0)
     sizes = np.abs(closed.totals) @ np.abs(amounts) if wanted.size else np.empty(0)
     amiss = np.divide(missed, sizes, out=np.zeros_like(missed), where=sizes > 0.0).max(initial=0.0)
-    network = electrolyte.network
-    local = np.array([total.weights for total in network.local_totals]).reshape(-1, len(electrolyte.names))
+    local = electrolyte.network.local_weights
     start = local @ np.array([*electrolyte.bulk.values()]) if local_totals is None else local_totals
     at_nodes = error_of_local_totals(weights.comm, local, unknowns[: weights.owned, :-1], start)
     return max(float(amiss), totals_error, at_nodes)

@@ -33,7 +33,7 @@ class NeutralPotentials:
     def __init__(self, problem: Problem, data: ProblemData) -> None:
         self._weights, electrolyte = problem.weights, data.electrolyte
         self._V_T, self._valences = electrolyte.V_T, np.array([s.valence for s in electrolyte.species])
-        self._moves = np.array([float(s.diffusivity != 0.0) for s in electrolyte.species])
+        self._moves = np.array([float(s.moves) for s in electrolyte.species])
         self.names = tuple(name for name in membrane_names(data) if electrolyte.has_ions)
         fixed = np.full(len(self._weights.volume), electrolyte.uniform_charge)
         if self.names and electrolyte.charged_regions:

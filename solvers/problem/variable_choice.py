@@ -152,7 +152,7 @@ def donnan_state(electrolyte: Electrolyte, charge: np.ndarray) -> np.ndarray:
 
 def _valences(electrolyte: Electrolyte) -> np.ndarray:
     """Valences of the species that move; zero of the others, whose concentrations stay."""
-    return np.array([float(s.valence) * (s.diffusivity != 0.0) for s in electrolyte.species])
+    return np.array([float(s.valence) * s.moves for s in electrolyte.species])
 
 
 def _donnan_potential(z: np.ndarray, reference: np.ndarray, net_charge: np.ndarray) -> np.ndarray:

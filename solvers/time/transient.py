@@ -361,7 +361,7 @@ class TransientProblem(Problem):
         carried = np.divide(passed, charge, out=np.zeros_like(passed), where=charge != 0.0)
         ways = set().union(*(b.carries(electrolyte) for b in self.problem_data.boundaries.values()))
         return error_of_totals(
-            np.array([total.weights for total in electrolyte.network.totals]).reshape(-1, len(charge)),
+            electrolyte.network.total_weights,
             (totals.amounts - self.progress.first) * unit,
             np.array([carried, totals.produced]),
             totals.amounts * unit,
@@ -376,7 +376,7 @@ class TransientProblem(Problem):
         electrolyte = self.problem_data.electrolyte
         if not electrolyte.network.local_totals:
             return None
-        weights = np.array([total.weights for total in electrolyte.network.local_totals])
+        weights = electrolyte.network.local_weights
         return self._first_concentrations @ weights.T + time * (weights @ [s.source for s in electrolyte.species])
 
     @cached_property

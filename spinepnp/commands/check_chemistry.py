@@ -42,7 +42,7 @@ def chemistry_facts(case: Case, layers: Mapping[str, Mapping[str, Any]]) -> dict
     ranges = {}
     for i, species in enumerate(electrolyte.species):
         loss = -float(slopes[i, i])
-        if loss > 0.0 and species.diffusivity != 0.0:
+        if loss > 0.0 and species.moves:
             reach = math.sqrt(electrolyte.effective_diffusivity(species) / loss)
             ranges[species.name] = {RANGE: to_unit(reach, LENGTH), **_cells(case, species.name, layers)}
     # Species that no reaction changes are conserved each by itself: they are left out.

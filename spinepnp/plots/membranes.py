@@ -158,7 +158,7 @@ def _shift(case: Case, fields: Any, nodes: Any, z: np.ndarray) -> np.ndarray:
     name = f"concentration_{CONCENTRATION.suffix}."
     c = np.stack([np.asarray(fields[f"{name}{s}"])[..., nodes] for s in electrolyte.names], axis=-1) * CONCENTRATION.si
     valences = np.array([species.valence for species in electrolyte.species])
-    moves = np.array([float(species.diffusivity != 0.0) for species in electrolyte.species])
+    moves = np.array([float(species.moves) for species in electrolyte.species])
     shape = c.shape[:-1]
     shift = neutral_trace(c.reshape(-1, len(valences)), valences, np.broadcast_to(fixed, shape).ravel(), moves).shift
     return shift.reshape(shape) * electrolyte.V_T / POTENTIAL.si

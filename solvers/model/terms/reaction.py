@@ -97,7 +97,7 @@ class Reactions(TermKeys):
     @override
     def bounds_potential(self, electrolyte: Electrolyte, boundaries: Boundaries) -> bool:
         """Whether no charge is fixed, and none is made where the solution rests."""
-        fixed = any(s.valence for s in electrolyte.species if s.diffusivity == 0.0)
+        fixed = any(s.valence for s in electrolyte.species if not s.moves)
         return not fixed and not self._changing_ions(electrolyte)
 
     @override
